@@ -1,0 +1,60 @@
+"""Checks of arguments: every rejection is a `ValueError` that names the entry and what is expected."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "LARGEST_N",
+    "FloatArray",
+    "as_integer_n",
+    "as_n",
+    "as_real_array",
+    "as_real_vector",
+    "reject_entries",
+]
+
+FloatArray = NDArray[np.float64]
+
+LARGEST_N = 1e12
+"""Beyond this n the accuracy promised by the library has not been checked."""
+
+
+def as_real_array(name: str, values: ArrayLike) -> FloatArray:
+    """`values` as float64, or a `ValueError` where they are not real numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array.astype(np.float64, copy=False)
+
+
+def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
+    """`values` as a non-empty float64 vector."""
+    array = as_real_array(name, values)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be a non-empty one-dimensional array, got shape {array.shape}")
+    return array
+
+
+def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expected: str) -> None:
+    """Raise for the first entry of `values` marked `bad`, saying which and what is `expected`."""
+    if bad.any():
+        flat = int(np.argmax(bad))
+        where = "" if values.ndim == 0 else f"[{', '.join(map(str, np.unravel_index(flat, values.shape)))}]"
+        raise ValueError(f"{name}{where} = {values.flat[flat]!r}: expected {expected}")
+
+
+def as_n(n: ArrayLike) -> FloatArray:
+    """`n` as float64: real numbers from 1 to 1e12, of any shape."""
+    array = as_real_array("n", n)
+    reject_entries("n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12")
+    return array
+
+
+def as_integer_n(n: ArrayLike, largest: int) -> NDArray[np.int64]:
+    """`n` as int64: whole numbers from 1 to `largest`, of any shape."""
+    array = as_real_array("n", n)
+    bad = ~((array >= 1) & (array <= largest) & (array == np.floor(array)))
+    reject_entries("n", array, bad, f"a whole number from 1 to {largest}")
+    return array.astype(np.int64)

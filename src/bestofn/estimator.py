@@ -1,0 +1,109 @@
+"""The paper's KL estimator (Section 4, Eq. 25): from the probability of the selected response."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries
+from bestofn.exact import analytical_kl, pmf, sum_over_outcomes
+from bestofn.kernels import (
+    log_mean_density,
+    log_one_minus_exp,
+    normalised_gap,
+    relative_entropy_term,
+)
+from bestofn.policy import Policy
+
+__all__ = ["expected_kl_estimator", "expected_kl_estimator_gap", "kl_estimator"]
+
+
+def kl_estimator(log_eps: ArrayLike, n: ArrayLike) -> FloatArray:
+    """The estimator d_n(eps) of the KL of best-of-n, in nats (paper, Eq. 25).
+
+    (1-eps)^n (log n + (n-1) log(1-eps) - (n-1)/n) + (1-(1-eps)^n) log((1-(1-eps)^n)/eps), eps the
+    policy's probability of the selected response: the KL of a policy whose only atom is its top
+    outcome, of mass eps. It decreases from the analytical formula at eps = 0 to 0 at eps = 1.
+
+    Args:
+        log_eps: natural log-probabilities from -inf to 0, any shape.
+        n: real numbers from 1 to 1e12; broadcasts against `log_eps`.
+
+    Returns:
+        The broadcast shape; relative error below 1e-12 for log_eps in [-1e6, 0].
+
+    Raises:
+        ValueError: if a log_eps is nan or positive, or an n is not a real number from 1 to 1e12.
+
+    Examples:
+        >>> float(kl_estimator(-1e6, 2)), float(kl_estimator(0.0, 2))  # log 2 - 1/2, 0
+        (0.1931471805599453, 0.0)
+        >>> round(float(kl_estimator(np.log(0.5), 2)), 15)
+        0.179098831081123
+    """
+    log_eps = as_real_array("log_eps", log_eps)
+    reject_entries("log_eps", log_eps, ~(log_eps <= 0), "a natural log-probability <= 0")
+    return _kl_estimator(log_eps, as_n(n))
+
+
+def _kl_estimator(log_eps: FloatArray, n: FloatArray) -> FloatArray:
+    """The three terms of `exact_kl` for the two outcomes [0, 1-eps], [1-eps, 1]; all are >= 0."""
+    log_rest = np.maximum(log_one_minus_exp(log_eps), -1e6)
+    top = np.exp(log_eps) * relative_entropy_term(log_mean_density(n - 1, -log_rest, 0.0))
+    rest = np.exp(log_rest) * relative_entropy_term((n - 1) * log_rest)
+    return top + rest + np.exp(n * log_rest) * analytical_kl(n)
+
+
+def expected_kl_estimator(policy: Policy, n: ArrayLike) -> FloatArray:
+    """Mean of the estimator over best-of-n selections: sum of pi_n d_n(p), in nats.
+
+    It lies between the exact KL (the paper's Conjecture 4.4, proved in docs/theory.md) and the
+    analytical formula.
+
+    Args:
+        policy: the reference policy, L outcomes; ties merged, so eps is the mass of the outcome.
+        n: real numbers from 1 to 1e12, any shape.
+
+    Returns:
+        Same shape as `n`; relative error below 1e-12.
+
+    Raises:
+        ValueError: if an n is not a real number from 1 to 1e12.
+
+    Examples:
+        >>> float(expected_kl_estimator(Policy.from_probabilities([1.0]), 2))
+        0.0
+        >>> round(float(expected_kl_estimator(Policy.from_probabilities([0.5, 0.5]), 2)), 15)
+        0.179098831081123
+    """
+    return sum_over_outcomes(_estimator_term, policy, n)
+
+
+def expected_kl_estimator_gap(policy: Policy, n: ArrayLike) -> FloatArray:
+    """The analytical formula minus the mean of the estimator, without subtracting them (ours).
+
+    Args:
+        policy: the reference policy, L outcomes.
+        n: real numbers from 1 to 1e12, any shape.
+
+    Returns:
+        Same shape as `n`, in nats; relative error below 1e-12; never negative.
+
+    Raises:
+        ValueError: if an n is not a real number from 1 to 1e12.
+
+    Examples:
+        >>> float(expected_kl_estimator_gap(Policy.from_probabilities([1.0]), 2))  # log 2 - 1/2
+        0.1931471805599453
+    """
+    return sum_over_outcomes(_estimator_gap_term, policy, n)
+
+
+def _estimator_term(n: float, policy: Policy, chunk: slice) -> FloatArray:
+    return pmf(n, policy, chunk) * _kl_estimator(policy.log_mass[chunk], np.float64(n))
+
+
+def _estimator_gap_term(n: float, policy: Policy, chunk: slice) -> FloatArray:
+    # the estimator's gap is that of the top outcome [1 - eps, 1]
+    step = -log_one_minus_exp(policy.log_mass[chunk])
+    return pmf(n, policy, chunk) * -np.expm1(-n * step) * normalised_gap(n, step)
