@@ -1,0 +1,61 @@
+PYTHON ?= python3
+CORES ?= all
+UV_VERSION := 0.13.9
+
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python -m
+UV := $(RUN) uv --quiet --system-certs
+SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all environment test lint format bench figures audit report lock clean help
+
+all: $(READY) ## set up the environment and run the whole pipeline (the default)
+	$(SNAKEMAKE)
+
+environment: $(READY) ## only set up the environment, .venv
+
+# Made anew when the lock file changes or an earlier attempt was interrupted.
+$(READY): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip install --python $(VENV)/bin/python --require-hashes -r requirements.txt
+	touch $@
+
+test: $(READY) ## run every test
+	$(RUN) pytest
+
+lint: $(READY) ## run the linters, the formatters' checks and the type checker
+	$(RUN) pytest tests/test_lint.py
+
+format: $(READY) ## format the code
+	$(RUN) ruff check --fix-only
+	$(RUN) ruff format
+	$(RUN) snakefmt Snakefile workflow/rules
+
+bench: $(READY) ## run the benchmarks
+	$(RUN) pytest benchmarks
+
+figures: $(READY) ## draw the figures
+	$(SNAKEMAKE) figures
+
+audit: $(READY) ## check every claim
+	$(SNAKEMAKE) audit
+
+report: all ## write report.html
+	$(SNAKEMAKE) --report report.html
+
+lock: $(READY) ## update requirements.txt after a change of pyproject.toml (UV_ARGS=--upgrade: all of it)
+	$(UV) pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
+	    --no-header $(UV_ARGS) --output-file requirements.txt pyproject.toml
+
+clean: ## remove what was made, except the environment and the figures
+	rm -rf results logs report.html report.zip .snakemake .benchmarks .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info
+	find src tests workflow benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

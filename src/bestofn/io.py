@@ -1,0 +1,174 @@
+"""Files of the pipeline: tables written whole or not at all, and the log of a script.
+
+Only numpy and pyarrow are imported, and arrays cross over through their buffers: the usual
+conversions import pandas, half a second in each of a hundred short jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["atomic_path", "log_to", "read_table", "write_table"]
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary path in the folder of `path`, renamed to it on success and removed on failure.
+
+    Args:
+        path: where the finished file belongs; its folder is created, its ending is kept by the
+            temporary name (a hidden one), because many writers choose the format by it.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        FileNotFoundError: if nothing was written there.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_path(f"{folder}/a.txt") as temporary:
+        ...         _ = temporary.write_text("whole")
+        ...     Path(folder, "a.txt").read_text()
+        'whole'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(table: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:
+    """Write columns of equal length as a Parquet file, atomically.
+
+    Args:
+        table: name -> one-dimensional array of numbers, booleans or strings. nan is kept as nan.
+        path: the file; replaced if it exists.
+
+    Raises:
+        ValueError: if a column is not one-dimensional, has another length than the first, or holds
+            anything else, or if there is no column.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_table({"policy": ["binary"], "kl": [0.5]}, f"{folder}/a.parquet")
+        ...     read_table(f"{folder}/a.parquet")
+        {'policy': array(['binary'], dtype='<U6'), 'kl': array([0.5])}
+    """
+    if not table:
+        raise ValueError("table has no column: expected at least one")
+    columns = {name: _vector(name, values) for name, values in table.items()}
+    length = next(iter(columns.values())).size
+    for name, values in columns.items():
+        if values.size != length:
+            raise ValueError(
+                f"column {name} has {values.size} entries: expected {length}, as the first column"
+            )
+    arrays = [_to_arrow(name, values) for name, values in columns.items()]
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), temporary)
+
+
+def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """The columns of a Parquet file, by name.
+
+    Args:
+        path: a file of numbers, booleans and strings, without missing values.
+
+    Returns:
+        name -> array, in the order of the file; numbers are read-only views of the file's buffers.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a column has a missing value.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_table({"n": [1, 2]}, f"{folder}/a.parquet")
+        ...     read_table(f"{folder}/a.parquet")["n"].tolist()
+        [1, 2]
+    """
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    return {
+        name: _to_numpy(name, column.combine_chunks())
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+
+
+@contextmanager
+def log_to(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Send what is written to `sys.stderr` (messages, warnings, a traceback) to a file.
+
+    Snakemake names the log of a script but does not fill it. An exception is logged, then raised.
+
+    Args:
+        path: the log, replaced if it exists; its folder is created.
+
+    Examples:
+        >>> import sys, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with log_to(f"{folder}/a.log"):
+        ...         _ = sys.stderr.write("a message")
+        ...     Path(folder, "a.log").read_text()
+        'a message'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", buffering=1) as log, redirect_stderr(log):
+        try:
+            yield
+        except BaseException:
+            traceback.print_exc()
+            raise
+
+
+def _vector(name: str, values: ArrayLike) -> NDArray[Any]:
+    array = np.ascontiguousarray(values)
+    if np.ndim(values) != 1:
+        raise ValueError(f"column {name} has shape {np.shape(values)}: expected one dimension")
+    return array
+
+
+def _to_arrow(name: str, values: NDArray[Any]) -> pa.Array:
+    if values.dtype.kind in "iuf":
+        kind = pa.from_numpy_dtype(values.dtype)
+        return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(values)])
+    if values.dtype.kind == "b":
+        bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+        return pa.Array.from_buffers(pa.bool_(), values.size, [None, bits])
+    texts = values.tolist()
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(
+            f"column {name} has dtype {values.dtype}: expected numbers, booleans or strings"
+        )
+    encoded = [text.encode() for text in texts]
+    ends = pa.py_buffer(np.cumsum([0, *map(len, encoded)], dtype=np.int32))
+    return pa.StringArray.from_buffers(len(encoded), ends, pa.py_buffer(b"".join(encoded)))
+
+
+def _to_numpy(name: str, column: pa.Array) -> NDArray[Any]:
+    if column.null_count:
+        raise ValueError(f"column {name} has {column.null_count} missing values: expected none")
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return np.from_dlpack(column)
+    kind = np.bool_ if pa.types.is_boolean(column.type) else np.str_
+    return np.array(column.to_pylist(), dtype=kind)
