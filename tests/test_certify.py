@@ -105,6 +105,7 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
         "collision": collision,
         "delta": delta,
         "top_mass": top,
+        "log_inverse_top_mass": -mp.log(top),
         "theorem_3_4_renyi": 2 * n * (n - 1) * collision,
         "theorem_3_4_delta": 2 * n * (n - 1) * delta,
         "theorem_3_6_finite": mp.log(n * top) - (n - 1) / n,

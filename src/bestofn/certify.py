@@ -378,6 +378,10 @@ QUANTITIES: Mapping[str, Quantity] = {
     "collision": Quantity(lambda c: sum(c.masses.square, ZERO), "sum of squared masses, e^{-H_2}"),
     "delta": Quantity(lambda c: c.masses.delta, "largest mass"),
     "top_mass": Quantity(lambda c: c.masses.mass[-1], "mass of the outcome of highest reward"),
+    "log_inverse_top_mass": Quantity(
+        lambda c: -c.masses.log_top,
+        "-log(top_mass): what the KL saturates at, an upper bound (ours)",
+    ),
     "theorem_3_4_renyi": Quantity(
         lambda c: 2 * c.n * c.kappa * c.value("collision"),
         "2 n (n-1) e^{-H_2} (paper, Theorem 3.4; real n >= 2 ours)",
@@ -478,7 +482,9 @@ IDENTITIES: tuple[Identity, ...] = (
     Identity(
         "one outcome: best-of-n is the policy",
         lambda policy, n: policy.size == 1,
-        {"kl": "zero", "expected_estimator": "zero", "estimator_at_top": "zero"}
+        dict.fromkeys(
+            ("kl", "expected_estimator", "estimator_at_top", "log_inverse_top_mass"), "zero"
+        )
         | dict.fromkeys(
             (
                 *("kl_gap", "expected_estimator_gap", "top_outcome_gap"),
@@ -516,6 +522,8 @@ INEQUALITIES: tuple[Inequality, ...] = (
     Inequality("kl", "expected_estimator"),
     Inequality("expected_estimator", "analytical_kl"),
     Inequality("kl", "estimator_at_top"),
+    Inequality("estimator_at_top", "log_inverse_top_mass"),
+    Inequality("kl", "log_inverse_top_mass"),
     Inequality("kl_gap", "theorem_3_4_renyi"),
     Inequality("kl_gap", "theorem_3_4_delta"),
     Inequality("theorem_3_6_finite", "kl_gap"),
@@ -541,6 +549,8 @@ _TINY_MARGINS: Mapping[tuple[str, str], Callable[[_Cell], arb]] = {
     ("top_outcome_gap", "kl_gap"): _gap_below_top,
     ("theorem_3_6_finite", "top_outcome_gap"): _top_saturation,
     ("theorem_3_6_finite", "kl_gap"): lambda c: _gap_below_top(c) + _top_saturation(c),
+    ("estimator_at_top", "log_inverse_top_mass"): _top_saturation,
+    ("kl", "log_inverse_top_mass"): lambda c: _gap_below_top(c) + _top_saturation(c),
     ("kl", "expected_estimator"): _estimator_excess,
     ("sharp_win_rate_gap", "sharp_win_rate_gap_delta"): lambda c: _sharp_win_rate_gap(
         c, c.masses.slack

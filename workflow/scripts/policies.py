@@ -1,0 +1,25 @@
+"""Data generation: the responses of one policy, as the config declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bestofn.families import make_responses
+from bestofn.io import log_to, write_table
+
+
+def make_policy(family: str, parameters: Mapping[str, Any], seed: int, output: str) -> None:
+    """Write the log-probability and the reward of every response."""
+    log_prob, reward = make_responses(family, parameters, seed)
+    write_table({"log_prob": log_prob, "reward": reward}, output)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        make_policy(
+            snakemake.params.policy["family"],
+            snakemake.params.policy["parameters"],
+            snakemake.params.seed,
+            snakemake.output.policy,
+        )
