@@ -71,6 +71,7 @@ def expected_kl_estimator(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
+        >>> from bestofn.policy import Policy
         >>> float(expected_kl_estimator(Policy.from_probabilities([1.0]), 2))
         0.0
         >>> round(float(expected_kl_estimator(Policy.from_probabilities([0.5, 0.5]), 2)), 15)
@@ -93,6 +94,7 @@ def expected_kl_estimator_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArr
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
+        >>> from bestofn.policy import Policy
         >>> float(expected_kl_estimator_gap(Policy.from_probabilities([1.0]), 2))  # log 2 - 1/2
         0.1931471805599453
     """
