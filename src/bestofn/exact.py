@@ -6,9 +6,6 @@ accurate as the values themselves: relative error below 1e-12 in float64.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -20,7 +17,7 @@ from bestofn.kernels import (
     normalised_win_rate_gap,
     relative_entropy_term,
 )
-from bestofn.policy import Policy
+from bestofn.policy import Policy, ReferencePolicy, Term
 
 __all__ = [
     "analytical_kl",
@@ -28,13 +25,10 @@ __all__ = [
     "exact_kl",
     "exact_win_rate",
     "kl_gap",
+    "pmf",
+    "sum_over_outcomes",
     "win_rate_gap",
 ]
-
-CHUNK = 1 << 15
-"""Outcomes handled at a time: their temporaries stay in the processor's cache."""
-
-Term = Callable[[float, Policy, slice], FloatArray]
 
 
 def analytical_kl(n: ArrayLike) -> FloatArray:
@@ -57,7 +51,7 @@ def analytical_kl(n: ArrayLike) -> FloatArray:
     return relative_entropy_term(np.log1p(n - 1)) / n
 
 
-def exact_kl(policy: Policy, n: ArrayLike) -> FloatArray:
+def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """KL divergence of best-of-n from the policy, in nats: sum of pi_n log(pi_n/p).
 
     Args:
@@ -79,7 +73,7 @@ def exact_kl(policy: Policy, n: ArrayLike) -> FloatArray:
     return sum_over_outcomes(_kl_term, policy, n)
 
 
-def kl_gap(policy: Policy, n: ArrayLike) -> FloatArray:
+def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """The analytical formula minus the exact KL, in nats, without subtracting them (ours).
 
     The gap is the mean of `bestofn.kernels.normalised_gap` under best-of-n; every term is >= 0, which
@@ -104,7 +98,7 @@ def kl_gap(policy: Policy, n: ArrayLike) -> FloatArray:
     return sum_over_outcomes(_kl_gap_term, policy, n)
 
 
-def win_rate_gap(policy: Policy, n: ArrayLike) -> FloatArray:
+def win_rate_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """n/(n+1) minus the exact win rate, without subtracting them (paper, Theorems 5.3 and 5.4).
 
     Args:
@@ -124,7 +118,7 @@ def win_rate_gap(policy: Policy, n: ArrayLike) -> FloatArray:
     return sum_over_outcomes(_win_rate_gap_term, policy, n)
 
 
-def exact_win_rate(policy: Policy, n: ArrayLike) -> FloatArray:
+def exact_win_rate(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """Probability that best-of-n beats one draw from the policy, a tie counting one half.
 
     Args:
@@ -170,30 +164,46 @@ def best_of_n_log_pmf(policy: Policy, n: ArrayLike) -> FloatArray:
     return np.where(n == 1, policy.log_mass, n * policy.log_cdf + np.where(step > 1e-290, share, tiny))
 
 
-def sum_over_outcomes(term: Term, policy: Policy, n: ArrayLike) -> FloatArray:
+def sum_over_outcomes(term: Term, policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
+    """Sum of `term` over the outcomes of a policy, for every n; 0 at n = 1.
+
+    Args:
+        term: see `bestofn.policy.Term`.
+        policy: the reference policy, which says how its outcomes are summed.
+        n: real numbers from 1 to 1e12, any shape.
+
+    Returns:
+        Same shape as `n`.
+
+    Raises:
+        ValueError: if an n is not a real number from 1 to 1e12.
+
+    Examples:
+        >>> half = Policy.from_probabilities([0.5, 0.5])
+        >>> float(sum_over_outcomes(lambda n, log_mass, log_cdf, step: np.exp(log_mass), half, 2))
+        1.0
+    """
     n = as_n(n)
-    chunks = [slice(i, i + CHUNK) for i in range(0, len(policy), CHUNK)]
-    sums = [
-        0.0 if value == 1 else math.fsum(float(np.sum(term(value, policy, chunk))) for chunk in chunks)
-        for value in n.ravel().tolist()
-    ]
+    sums = [0.0 if x == 1 else policy.sum_over_outcomes(term, x) for x in n.ravel().tolist()]
     return np.asarray(sums).reshape(n.shape)[()]
 
 
-def pmf(n: float, policy: Policy, chunk: slice) -> FloatArray:
-    log_ratio = log_mean_density(n - 1, policy.log_step[chunk], policy.log_cdf[chunk])
-    return policy.mass[chunk] * np.exp(log_ratio)
+def pmf(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
+    """The term pi_n, the best-of-n mass of each outcome."""
+    return np.exp(log_mass + log_mean_density(n - 1, step, log_cdf))
 
 
-def _kl_term(n: float, policy: Policy, chunk: slice) -> FloatArray:
-    log_ratio = log_mean_density(n - 1, policy.log_step[chunk], policy.log_cdf[chunk])
-    return policy.mass[chunk] * relative_entropy_term(log_ratio)
+def _kl_term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
+    return np.exp(log_mass) * relative_entropy_term(log_mean_density(n - 1, step, log_cdf))
 
 
-def _kl_gap_term(n: float, policy: Policy, chunk: slice) -> FloatArray:
-    return pmf(n, policy, chunk) * normalised_gap(n, policy.log_step[chunk])
+def _kl_gap_term(
+    n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
+) -> FloatArray:
+    return pmf(n, log_mass, log_cdf, step) * normalised_gap(n, step)
 
 
-def _win_rate_gap_term(n: float, policy: Policy, chunk: slice) -> FloatArray:
-    cdf = np.exp(policy.log_cdf[chunk])
-    return pmf(n, policy, chunk) * cdf * normalised_win_rate_gap(n, policy.log_step[chunk])
+def _win_rate_gap_term(
+    n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
+) -> FloatArray:
+    return pmf(n, log_mass, log_cdf, step) * np.exp(log_cdf) * normalised_win_rate_gap(n, step)

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bestofn._validation import FloatArray, as_real_vector, reject_entries
 
-__all__ = ["Policy"]
+__all__ = ["Policy", "ReferencePolicy", "Term"]
+
+Term = Callable[[float, FloatArray, FloatArray, FloatArray], FloatArray]
+"""What an outcome adds to a sum: term(n, log_mass, log_cdf, step), elementwise in the arrays.
+
+An outcome of mass p and cumulative mass F, counted from the lowest reward, has log_mass = log p,
+log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1.
+"""
+
+
+class ReferencePolicy(Protocol):
+    """What the exact quantities ask of a policy: sums over its outcomes."""
+
+    def sum_over_outcomes(self, term: Term, n: float) -> float:
+        """Sum of `term` over the outcomes, at one n > 1."""
+
 
 # Below this mass float64 loses relative precision, so cumulative sums are kept in logarithms.
 SMALLEST_ACCURATE = 1e-290
+# Outcomes summed at a time: their temporaries stay in the processor's cache.
+CHUNK = 1 << 15
 # Rows of cumulative sums: partial sums of blocks keep the rounding error at sqrt(L) steps, not L.
 BLOCK = 4096
 
@@ -61,8 +81,7 @@ class Policy:
         log_prob, reward = _sort_by_reward(*_drop_impossible(log_prob, reward))
         # The largest is subtracted first: at -1e6 a later subtraction would cost ten digits.
         log_mass, reward = _merge_ties(log_prob - log_prob.max(), reward)
-        log_mass -= np.log(np.sum(np.exp(log_mass)))
-        self.log_mass, self.reward = _read_only(log_mass), _read_only(reward)
+        self.log_mass, self.reward = _read_only(_normalise(log_mass)), _read_only(reward)
 
     @classmethod
     def from_probabilities(cls, probabilities: ArrayLike) -> Policy:
@@ -128,6 +147,14 @@ class Policy:
         step[tiny:] = np.log1p(self.mass[tiny:] / below[tiny:])
         return _read_only(step)
 
+    def sum_over_outcomes(self, term: Term, n: float) -> float:
+        """Sum of `term` over the outcomes, at one n > 1."""
+        chunks = (slice(i, i + CHUNK) for i in range(0, len(self), CHUNK))
+        return math.fsum(
+            float(np.sum(term(n, self.log_mass[c], self.log_cdf[c], self.log_step[c])))
+            for c in chunks
+        )
+
     @property
     def delta(self) -> float:
         """Largest mass of an outcome: the policy is delta-bound (paper, Theorem 3.4)."""
@@ -172,6 +199,18 @@ def _merge_ties(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArray, F
     largest = np.maximum.reduceat(log_prob, start)
     scaled = np.exp(log_prob - np.repeat(largest, np.diff(start, append=reward.size)))
     return largest + np.log(np.add.reduceat(scaled, start)), reward[start]
+
+
+def _normalise(log_mass: FloatArray) -> FloatArray:
+    """Log-masses that sum to 1; a mass close to 1 by what it lacks, so that log(1-p) is right too."""
+    mass = np.exp(log_mass)
+    top = int(np.argmax(mass))
+    largest, mass[top] = mass[top], 0.0
+    rest = np.sum(mass)
+    log_mass = log_mass - np.log(largest + rest)
+    if rest < largest:
+        log_mass[top] = np.log1p(-rest / (largest + rest))
+    return log_mass
 
 
 def _sum_before(values: FloatArray) -> FloatArray:
