@@ -30,6 +30,7 @@ from bestofn.certify import (
     in_domain,
 )
 from bestofn.policy import Policy
+from bestofn.tradeoff import tilt_with_advantage
 
 DIGITS = 250
 SLACK = Fraction(1, 10**100)
@@ -54,6 +55,13 @@ POLICIES = {
     "rare top": Policy([0.0, -0.5, -90.0], [0, 1, 2]),
     "rare bottom": Policy([-90.0, -0.5, 0.0], [0, 1, 2]),
 }
+
+
+def least_kl(win_rate: mp.mpf) -> mp.mpf:
+    """beta W - log((e^beta - 1)/beta) at the float beta that the library uses; see test_tradeoff."""
+    sides = [np.array(max(0.0, float(x))) for x in (win_rate - 0.5, 1 - win_rate)]
+    beta = mp.mpf(float(tilt_with_advantage(*sides)))
+    return beta * win_rate - mp.log(mp.expm1(beta) / beta) if beta else mp.mpf(0)
 
 
 def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
@@ -91,7 +99,11 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
     kl = total(lambda p, a, b, q: q * mp.log(q / p))
     win = total(lambda p, a, b, q: q * (a + b) / 2)
     mean = total(lambda p, a, b, q: q * d(p))
+    odds = win / (1 - win)
     values = {
+        "continuous_curve_kl": mp.log(odds) - 1 + 1 / odds,
+        "tilted_lower_bound": least_kl(win),
+        "continuous_optimum": least_kl(n / (n + 1)),
         "zero": mp.mpf(0),
         "analytical_kl": formula,
         "kl": kl,

@@ -26,13 +26,25 @@ from bestofn.exact import (
     sum_over_outcomes,
     win_rate_gap,
 )
-from bestofn.kernels import log_mean_density, log_one_minus_exp, normalised_gap
+from bestofn.kernels import (
+    log_mean_density,
+    log_one_minus_exp,
+    normalised_gap,
+    relative_entropy_term,
+)
 from bestofn.policy import Policy
+from bestofn.tradeoff import tilt_with_advantage, tilted_tradeoff
 
-__all__ = ["RELATIVE_ERROR", "float_quantities", "kl_gap_bounds", "win_rate_gap_bounds"]
+__all__ = [
+    "RELATIVE_ERROR",
+    "error_scale",
+    "float_quantities",
+    "kl_gap_bounds",
+    "win_rate_gap_bounds",
+]
 
 RELATIVE_ERROR = 1e-12
-"""Of every quantity but `theorem_3_6_finite`, where it is relative to the two terms subtracted."""
+"""Of every quantity, relative to its `error_scale`."""
 
 KL_GAP_BOUNDS = (
     "theorem_3_4_renyi",
@@ -117,11 +129,33 @@ def float_quantities(
         ValueError: if a name is unknown or an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> float_quantities(Policy.from_probabilities([0.5, 0.5]), [2, 2.5], ["sharp_win_rate_gap"])
+        >>> binary = Policy.from_probabilities([0.5, 0.5])
+        >>> float_quantities(binary, [2, 2.5], ["sharp_win_rate_gap"])
         {'sharp_win_rate_gap': array([0.04166667,        nan])}
     """
     n = as_n(n)
     return {name: _on_domain(name, policy, n) for name in names}
+
+
+def error_scale(name: str, values: FloatArray, policy: Policy, n: FloatArray) -> FloatArray:
+    """What the error of a quantity is relative to: its size, or more where terms cancel.
+
+    Args:
+        name: a key of `QUANTITIES`.
+        values: its values, of the shape of `n`.
+        policy: the reference policy.
+        n: real numbers from 1 to 1e12.
+
+    Examples:
+        >>> binary = Policy.from_probabilities([0.5, 0.5])
+        >>> error_scale("theorem_3_6_finite", np.array([0.0]), binary, np.array([1.0])).round(3)
+        array([0.693])
+    """
+    if name == "theorem_3_6_finite":
+        return np.log(n) + 1 - 1 / n - policy.log_mass[-1]
+    if name in ("continuous_curve_kl", "tilted_lower_bound"):
+        return np.abs(values) + 1e-3  # W - 1/2 has an absolute error of some 1e-16
+    return np.abs(values)
 
 
 def _on_domain(name: str, policy: Policy, n: FloatArray) -> FloatArray:
@@ -134,9 +168,7 @@ def _on_domain(name: str, policy: Policy, n: FloatArray) -> FloatArray:
 def _curvature_bound(policy: Policy, n: FloatArray, constant: float) -> FloatArray:
     """Sum of constant p^2 g'^2/g; for n <= 2, where it diverges at 0, the first term is exact."""
 
-    def term(
-        n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
-    ) -> FloatArray:
+    def term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
         order, first = n - 2, np.isinf(step)
         width = np.where(first, 1.0, step)
         # integral of u^(n-3), relative to b^(n-2), and at its larger end if n < 2
@@ -174,6 +206,22 @@ def _top_outcome_gap(log_top: float, n: FloatArray) -> FloatArray:
     return np.array([-np.expm1(-value * step) * normalised_gap(value, step) for value in n])
 
 
+def _advantage(policy: Policy, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """W - 1/2 and 1 - W: the latter to full relative accuracy, the former to 1e-15."""
+    gap = win_rate_gap(policy, n)
+    return np.maximum((n - 1) / (2 * (n + 1)) - gap, 0.0), 1 / (n + 1) + gap
+
+
+def _continuous_curve_kl(policy: Policy, n: FloatArray) -> FloatArray:
+    advantage, shortfall = _advantage(policy, n)
+    excess = 2 * advantage / shortfall
+    return relative_entropy_term(np.log1p(excess)) / (1 + excess)
+
+
+def _optimum(advantage: FloatArray, shortfall: FloatArray) -> FloatArray:
+    return tilted_tradeoff(tilt_with_advantage(advantage, shortfall)).kl
+
+
 Formula = Callable[[Policy, FloatArray], FloatArray]
 
 _FORMULAS: Mapping[str, Formula] = {
@@ -183,6 +231,9 @@ _FORMULAS: Mapping[str, Formula] = {
     "kl_gap": kl_gap,
     "win_rate": exact_win_rate,
     "continuous_win_rate": lambda policy, n: n / (n + 1),
+    "continuous_curve_kl": _continuous_curve_kl,
+    "tilted_lower_bound": lambda policy, n: _optimum(*_advantage(policy, n)),
+    "continuous_optimum": lambda policy, n: _optimum((n - 1) / (2 * (n + 1)), 1 / (n + 1)),
     "win_rate_gap": win_rate_gap,
     "expected_estimator": expected_kl_estimator,
     "expected_estimator_gap": expected_kl_estimator_gap,

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 
 from bestofn._validation import as_n, reject_entries
 from bestofn.policy import Policy
+from bestofn.tradeoff import tilt_with_advantage
 
 __all__ = [
     "IDENTITIES",
@@ -332,6 +333,31 @@ def _estimator_excess(cell: _Cell) -> arb:
     return _dot(cell.pmf, excess) + _gap_below_top(cell)
 
 
+def _advantage(cell: _Cell) -> arb:
+    """W - 1/2 = sum over all but the top outcome of (F - F^n) (p + p of the next)/2, all >= 0."""
+    mass, cdf = cell.masses.mass, cell.masses.cdf
+    steps = (p + q for p, q in pairwise(mass))
+    lags = (-f * (cell.kappa * x).expm1() for f, x in zip(cdf, cell.masses.log_cdf, strict=True))
+    return sum(map(mul, steps, lags), ZERO) / 2
+
+
+def _continuous_curve_kl(cell: _Cell) -> arb:
+    """log(1 + x) - x/(1 + x), n' = 1 + x that of the same win rate; it is x^2/2 (1 - O(4x/3))."""
+    advantage = _advantage(cell)
+    x = 4 * advantage / (ONE - 2 * advantage)
+    small = x * x / 2 * (ONE - ZERO.union(4 * x / 3))
+    return min(x.log1p() - x / (ONE + x), small, key=arb.rad)
+
+
+def _tilted_lower_bound(advantage: arb, shortfall: arb) -> arb:
+    """beta W - log((e^beta - 1)/beta) <= KL for any beta (Gibbs), at the best beta in float64."""
+    sides = np.array([float(advantage), float(shortfall)])
+    beta = arb(float(tilt_with_advantage(*np.maximum(sides, 0.0))))
+    if beta == 0:
+        return ZERO
+    return beta * (HALF + advantage) - (beta.expm1() / beta).log()
+
+
 class Domain(NamedTuple):
     """The n for which a statement is proved."""
 
@@ -363,6 +389,17 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "win_rate": Quantity(_win_rate, "win rate of best-of-n, ties 1/2"),
     "continuous_win_rate": Quantity(lambda c: c.n / (c.n + 1), "n/(n+1) (paper, Theorem 5.3)"),
+    "continuous_curve_kl": Quantity(
+        _continuous_curve_kl, "KL of the continuous best-of-n curve at the same win rate (ours)"
+    ),
+    "tilted_lower_bound": Quantity(
+        lambda c: _tilted_lower_bound(_advantage(c), ONE - c.value("win_rate")),
+        "least KL of any policy of the same win rate, the tilted optimum (ours)",
+    ),
+    "continuous_optimum": Quantity(
+        lambda c: _tilted_lower_bound(c.kappa / (c.n + 1) / 2, ONE / (c.n + 1)),
+        "least KL of any policy of win rate n/(n+1) (ours)",
+    ),
     "win_rate_gap": Quantity(
         lambda c: c.value("continuous_win_rate") - c.value("win_rate"), "n/(n+1) minus win rate"
     ),
@@ -483,7 +520,11 @@ IDENTITIES: tuple[Identity, ...] = (
         "one outcome: best-of-n is the policy",
         lambda policy, n: policy.size == 1,
         dict.fromkeys(
-            ("kl", "expected_estimator", "estimator_at_top", "log_inverse_top_mass"), "zero"
+            (
+                *("kl", "expected_estimator", "estimator_at_top", "log_inverse_top_mass"),
+                *("continuous_curve_kl", "tilted_lower_bound"),
+            ),
+            "zero",
         )
         | dict.fromkeys(
             (
@@ -506,6 +547,7 @@ IDENTITIES: tuple[Identity, ...] = (
             (
                 *("analytical_kl", "kl", "kl_gap", "win_rate_gap", "sharp_win_rate_gap"),
                 *("expected_estimator", "expected_estimator_gap"),
+                *("continuous_curve_kl", "tilted_lower_bound", "continuous_optimum"),
                 *("estimator_at_top", "top_outcome_gap"),
                 *("theorem_3_4_renyi", "theorem_3_4_delta", "elementary_renyi"),
                 *("theorem_5_4_renyi", "theorem_5_4_delta", "log_sobolev", "log_step"),
@@ -535,6 +577,8 @@ INEQUALITIES: tuple[Inequality, ...] = (
     Inequality("kl_gap", "sharp_kl_gap_delta"),
     Inequality("kl_gap", "log_sobolev"),
     Inequality("kl_gap", "log_step"),
+    Inequality("tilted_lower_bound", "kl"),
+    Inequality("continuous_optimum", "analytical_kl"),
     Inequality("win_rate", "continuous_win_rate"),
     Inequality("win_rate_gap", "theorem_5_4_renyi"),
     Inequality("win_rate_gap", "theorem_5_4_delta"),

@@ -1,19 +1,20 @@
-"""Decides every claimed inequality on every cell (policy, n): by ball arithmetic or, beyond the
-certification grid, by floats whose a-priori error bound is smaller than the margin.
+"""The verdict on every claimed inequality in every cell (policy, n).
 
-A float that is too close to its error bound is handed to ball arithmetic; nothing is decided by a
-bare comparison.
+On the certification grid it comes from ball arithmetic; beyond, from floats whose a-priori error
+bound is smaller than the margin. A margin within the bound is handed to ball arithmetic: nothing is
+decided by a bare comparison.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bestofn._validation import FloatArray
-from bestofn.bounds import RELATIVE_ERROR, float_quantities
+from bestofn.bounds import RELATIVE_ERROR, error_scale, float_quantities
 from bestofn.certify import BallPolicy, Inequality, decide, in_domain
 from bestofn.estimator import expected_kl_estimator_gap
 from bestofn.exact import analytical_kl, kl_gap
@@ -109,9 +110,7 @@ def check_policy(
     if not small:
         certified, floating = [], sorted(certified + floating)
     balls = BallPolicy(policy)
-    cells = [
-        cell for n in certified for cell in _certified_cells(balls, n, _at(name, n, checks))
-    ]
+    cells = [cell for n in certified for cell in _certified_cells(balls, n, _at(name, n, checks))]
     for cell in _float_cells(policy, floating, name, checks):
         if cell.verdict == "undecided":
             cells += _certified_cells(balls, cell.n, {cell.claim: checks[cell.claim]})
@@ -124,9 +123,7 @@ def _at(name: str, n: float, checks: Mapping[str, Check]) -> dict[str, Check]:
     return {claim: check for claim, check in checks.items() if check.applies(name, n)}
 
 
-def _certified_cells(
-    balls: BallPolicy, n: float, checks: Mapping[str, Check]
-) -> Iterator[Cell]:
+def _certified_cells(balls: BallPolicy, n: float, checks: Mapping[str, Check]) -> Iterator[Cell]:
     inequalities = [check.inequality for check in checks.values()]
     verdicts = decide(balls, n, inequalities, extrapolate=True)
     for claim, found in zip(checks, verdicts, strict=True):
@@ -157,7 +154,7 @@ def _float_cells(
             yield from _float_cells_of(policy, n[chosen], claim, check, _pick(values, chosen))
 
 
-def _pick(values: Mapping[str, FloatArray], chosen: Any) -> dict[str, FloatArray]:
+def _pick(values: Mapping[str, FloatArray], chosen: NDArray[np.bool_]) -> dict[str, FloatArray]:
     return {side: value[chosen] for side, value in values.items()}
 
 
@@ -168,7 +165,8 @@ def _float_cells_of(
     factor = float(inequality.factor)
     lhs, rhs = _sides(inequality)
     margin = factor * values[rhs] - values[lhs]
-    error = RELATIVE_ERROR * (factor * _scale(rhs, policy, n, values) + _scale(lhs, policy, n, values))
+    scales = [error_scale(side, values[side], policy, n) for side in (lhs, rhs)]
+    error = RELATIVE_ERROR * (scales[0] + factor * scales[1])
     sign = np.where(np.abs(margin) > error + UNDERFLOW, np.sign(margin), 0.0)
     if factor == 1 and (lhs, rhs) in _TAIL_MARGINS:
         unsettled = sign == 0
@@ -206,15 +204,6 @@ def _sides(inequality: Inequality) -> tuple[str, str]:
     if inequality.factor != 1:
         return pair
     return (_AS_GAPS | _AS_GAPS_REVERSED).get(pair, pair)
-
-
-def _scale(
-    side: str, policy: Policy, n: FloatArray, values: Mapping[str, FloatArray]
-) -> FloatArray:
-    """What the relative error of a side is relative to."""
-    if side == "theorem_3_6_finite":  # a difference of two terms
-        return analytical_kl(n) + abs(policy.log_mass[-1])
-    return np.abs(values[side])
 
 
 class _Tail(NamedTuple):

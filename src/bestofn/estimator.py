@@ -15,7 +15,12 @@ from bestofn.kernels import (
 )
 from bestofn.policy import ReferencePolicy
 
-__all__ = ["expected_kl_estimator", "expected_kl_estimator_gap", "kl_estimator"]
+__all__ = [
+    "expected_kl_estimator",
+    "expected_kl_estimator_gap",
+    "kl_estimator",
+    "kl_estimator_second_moment",
+]
 
 
 def kl_estimator(log_eps: ArrayLike, n: ArrayLike) -> FloatArray:
@@ -113,3 +118,33 @@ def _estimator_gap_term(
     # the estimator's gap is that of the top outcome [1 - eps, 1]
     top = -log_one_minus_exp(log_mass)
     return pmf(n, log_mass, log_cdf, step) * -np.expm1(-n * top) * normalised_gap(n, top)
+
+
+def kl_estimator_second_moment(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
+    """Mean of the squared estimator over best-of-n selections: sum of pi_n d_n(p)^2 (ours).
+
+    Args:
+        policy: the reference policy, L outcomes.
+        n: real numbers from 1 to 1e12, any shape.
+
+    Returns:
+        Same shape as `n`, in squared nats.
+
+    Raises:
+        ValueError: if an n is not a real number from 1 to 1e12.
+
+    Examples:
+        >>> from bestofn.policy import Policy
+        >>> binary = Policy.from_probabilities([0.5, 0.5])  # one value: no variance
+        >>> mean = expected_kl_estimator(binary, 2)
+        >>> round(float(kl_estimator_second_moment(binary, 2) - mean**2), 15)
+        0.0
+    """
+    return sum_over_outcomes(_squared_estimator_term, policy, n)
+
+
+def _squared_estimator_term(
+    n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
+) -> FloatArray:
+    estimate = _kl_estimator(log_mass, np.float64(n))
+    return pmf(n, log_mass, log_cdf, step) * estimate**2

@@ -1,7 +1,5 @@
 """The paper's estimator on simulated best-of-n selections: mean, bias, standard error, RMSE."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bestofn.io import log_to, read_table, write_table
@@ -22,7 +20,7 @@ def estimate(
         seed=seed,
         name=name,
     )
-    columns = ("n", "kl", "analytical_kl", "expected_estimator")
+    columns = ("n", "kl", "analytical_kl", "expected_estimator", "second_moment")
     counts = {"selections": selections, "repeats": repeats}
     write_table(
         {column: values[column] for column in columns}

@@ -1,7 +1,5 @@
 """Data generation: the responses of one policy, as the config declares it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,0 +1,31 @@
+"""Replication of "Theoretical guarantees on the best-of-n alignment policy", end to end."""
+
+from snakemake.utils import min_version
+
+min_version("9.16")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+# Inert unless apptainer is asked for; the linter wants each rule's environment named.
+container: "docker://python:3.11.7-slim-bookworm"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/policies.smk"
+include: "workflow/rules/studies.smk"
+include: "workflow/rules/audit.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/notebooks.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.audit.input,
+
+

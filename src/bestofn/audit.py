@@ -1,0 +1,192 @@
+"""The audit: from the verdicts on single cells to one verdict per claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bestofn.checks import FLOAT_METHOD
+from bestofn.claims import Claim, FunctionCheck, InequalityCheck
+
+__all__ = ["CHECKS", "VERDICTS", "Finding", "audit_claims", "disagreements"]
+
+CERTIFIED = "certified"
+NUMERICAL = "holds within a stated numerical error"
+REFUTED = "refuted"
+UNKNOWN = "unknown"
+VERDICTS = (CERTIFIED, NUMERICAL, REFUTED, UNKNOWN)
+
+FALSE_ALARM = 1e-6
+"""Probability that correct simulated means are found to disagree with their expectation."""
+
+
+class Finding(NamedTuple):
+    """What the cells of one claim say together.
+
+    Attributes:
+        verdict: one of `VERDICTS`.
+        method: how it was reached.
+        cells: number of cells decided, in all.
+        certified_cells, float_cells: of these, by ball arithmetic or proof, and by floats with an
+            error bound.
+        worst_margin: smallest margin relative to the larger side (nan if none applies); equalities
+            by proof, at n = 1 for one, are left out.
+        worst_at: the cell it was found at; for a refuted claim the smallest counterexample.
+    """
+
+    verdict: str
+    method: str
+    cells: int = 0
+    certified_cells: int = 0
+    float_cells: int = 0
+    worst_margin: float = float("nan")
+    worst_at: str = ""
+
+
+def audit_claims(
+    claims: Sequence[Claim], cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """One row per claim: its record and what was found.
+
+    Args:
+        claims: what is claimed.
+        cells: verdicts of `bestofn.checks.check_policy` with a column `policy` and a column
+            `outcomes`, the size of the policy.
+        tables: by name, what the functions in `CHECKS` read.
+
+    Returns:
+        The columns of the claims table, in the order of the claims.
+
+    Examples:
+        >>> claim = Claim(
+        ...     id="c", source="ours", statement="0 <= KL", standing="ours, proved",
+        ...     expected="holds", check={"lhs": "zero", "rhs": "kl"},
+        ... )
+        >>> cell = {
+        ...     "claim": "c", "policy": "binary", "outcomes": 2, "n": 2.0,
+        ...     "relative_margin": 1.0, "verdict": "holds", "method": "ball arithmetic",
+        ... }
+        >>> audit_claims([claim], pd.DataFrame([cell]), {}).verdict.item()
+        'certified'
+    """
+    rows = [
+        claim.model_dump(exclude={"check"}) | _finding(claim, cells, tables)._asdict()
+        for claim in claims
+    ]
+    table = pd.DataFrame(rows)
+    table["as_expected"] = [
+        _meets(expected, verdict)
+        for expected, verdict in zip(table.expected, table.verdict, strict=True)
+    ]
+    return table.fillna({"function": "", "proof": "", "test": "", "figure": ""})[list(COLUMNS)]
+
+
+COLUMNS = (
+    *("id", "source", "statement", "standing", "expected", "verdict", "as_expected", "method"),
+    *("cells", "certified_cells", "float_cells", "worst_margin", "worst_at"),
+    *("function", "proof", "test", "figure"),
+)
+
+
+def disagreements(table: pd.DataFrame) -> list[str]:
+    """What must fail the build: a line for each claim whose verdict is not the expected one.
+
+    Examples:
+        >>> row = {"id": "c", "expected": "refuted", "verdict": "certified", "as_expected": False,
+        ...     "worst_at": "binary, n = 2"}
+        >>> disagreements(pd.DataFrame([row]))
+        ['c: expected refuted, found certified (binary, n = 2)']
+    """
+    wrong = table[~table.as_expected]
+    return [
+        f"{row.id}: expected {row.expected}, found {row.verdict} ({row.worst_at})"
+        for row in wrong.itertuples()
+    ]
+
+
+def _meets(expected: str, verdict: str) -> bool:
+    allowed = {"holds": (CERTIFIED, NUMERICAL), "refuted": (REFUTED,), "unknown": (UNKNOWN,)}
+    return verdict in allowed[expected]
+
+
+def _finding(claim: Claim, cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Finding:
+    if isinstance(claim.check, FunctionCheck):
+        return CHECKS[claim.check.run](tables)
+    if isinstance(claim.check, InequalityCheck):
+        return _summary(cells[cells.claim == claim.id])
+    return Finding(UNKNOWN, "not checked: wording unknown")
+
+
+def _summary(cells: pd.DataFrame) -> Finding:
+    floats = int((cells.method == FLOAT_METHOD).sum())
+    proved = len(cells) - floats
+    verdict = _verdict(cells, proved)
+    strict = cells[cells.method != "equality by proof"]
+    worst = _worst(strict if verdict != REFUTED else strict[strict.verdict == "fails"], verdict)
+    return Finding(
+        verdict,
+        _method(cells),
+        len(cells),
+        proved,
+        floats,
+        float("nan") if worst is None else float(worst.relative_margin),
+        "" if worst is None else f"{worst.policy}, n = {worst.n:g}",
+    )
+
+
+def _verdict(cells: pd.DataFrame, proved: int) -> str:
+    if (cells.verdict == "fails").any():
+        return REFUTED
+    if cells.empty or (cells.verdict == "undecided").any():
+        return UNKNOWN
+    return CERTIFIED if proved else NUMERICAL
+
+
+def _worst(cells: pd.DataFrame, verdict: str) -> pd.Series[float] | None:
+    """The smallest counterexample of what is refuted, else the tightest cell."""
+    if cells.empty:
+        return None
+    order = ["outcomes", "n", "policy"] if verdict == REFUTED else ["relative_margin", "n"]
+    return cells.sort_values(order, kind="stable").iloc[0]
+
+
+def _method(cells: pd.DataFrame) -> str:
+    counts = cells.method.value_counts().sort_index()
+    return "; ".join(f"{method} ({count})" for method, count in counts.items())
+
+
+def _simulated_means_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    """Simulated mean against exact expectation, by Bernstein's inequality over all cells at once.
+
+    A selection's estimate lies between 0 and the formula and its exact variance is known, so that
+    the bound holds also where nearly all selections are the same and a normal interval would not.
+    """
+    cells = tables["estimates"]
+    # rounding of the moments
+    variance = (cells.second_moment - cells.expected_estimator**2).clip(lower=0) + (
+        1e-11 * cells.second_moment
+    )
+    draws = cells.selections * cells.repeats
+    log_odds = np.log(2 * len(cells) / FALSE_ALARM)
+    allowed = np.sqrt(2 * variance * log_odds / draws) + (
+        2 * cells.analytical_kl * log_odds / (3 * draws)
+    )
+    difference = (cells["mean"] - cells.expected_estimator).abs()
+    margin = (1 - difference / allowed).where(allowed > 0, 1.0)
+    worst = cells.loc[margin.idxmin()]
+    return Finding(
+        NUMERICAL if (difference <= allowed).all() else REFUTED,
+        f"simulation; Bernstein's inequality, false alarm {FALSE_ALARM:g}",
+        len(cells),
+        worst_margin=float(margin.min()),
+        worst_at=f"{worst.policy}, n = {worst.n:g}",
+    )
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, pd.DataFrame]], Finding]] = {
+    "simulated_means_agree": _simulated_means_agree,
+}
+"""Checks that are not an inequality on cells, by the name that a claim's `run` gives."""

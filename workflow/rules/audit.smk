@@ -1,0 +1,67 @@
+"""The audit: one table of claims, its report, and the gate that a wrong verdict does not pass."""
+
+
+rule claims:
+    """One verdict per claim, from the cells of all policies."""
+    input:
+        claims=CLAIMS_FILE,
+        checks=expand("results/checks/{policy}.parquet", policy=POLICIES),
+        policies=expand("results/policies/{policy}.parquet", policy=POLICIES),
+        estimates=expand("results/estimates/{policy}.parquet", policy=POLICIES),
+        library=library("claims.py"),
+    output:
+        parquet="results/audit/claims.parquet",
+        csv="results/audit/claims.csv",
+    log:
+        "logs/audit/claims.log",
+    benchmark:
+        "logs/benchmarks/audit/claims.tsv"
+    params:
+        policies=POLICIES,
+    script:
+        "../scripts/claims.py"
+
+
+rule audit_report:
+    """The audit as a page to read."""
+    input:
+        claims="results/audit/claims.parquet",
+        template=ROOT / "workflow/report/audit.md.jinja",
+        library=library("audit_report.py"),
+    output:
+        markdown="results/audit/claims.md",
+        html=report(
+            "results/audit/claims.html",
+            caption="../report/audit.rst",
+            category="Audit",
+            labels={"audit": "every claim and its verdict"},
+        ),
+    log:
+        "logs/audit/report.log",
+    benchmark:
+        "logs/benchmarks/audit/report.tsv"
+    script:
+        "../scripts/audit_report.py"
+
+
+rule audit_gate:
+    """Fails when a claim that should hold does not, or a negative control is not refuted."""
+    input:
+        claims="results/audit/claims.parquet",
+        library=library("audit_gate.py"),
+    output:
+        passed="results/audit/passed.txt",
+    log:
+        "logs/audit/gate.log",
+    benchmark:
+        "logs/benchmarks/audit/gate.tsv"
+    script:
+        "../scripts/audit_gate.py"
+
+
+rule audit:
+    """Check every claim."""
+    input:
+        rules.audit_report.output,
+        rules.claims.output,
+        rules.audit_gate.output,

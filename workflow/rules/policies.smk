@@ -1,0 +1,75 @@
+"""One chain per policy: its responses, exact values, estimates and bound checks."""
+
+
+rule policy:
+    """Data generation: the responses of a policy declared in the config."""
+    input:
+        library=library("policies.py"),
+    output:
+        policy="results/policies/{policy}.parquet",
+    log:
+        "logs/policies/{policy}.log",
+    benchmark:
+        "logs/benchmarks/policies/{policy}.tsv"
+    params:
+        policy=lookup(dpath="policies/{policy}", within=config),
+        seed=config["seed"],
+    script:
+        "../scripts/policies.py"
+
+
+rule exact:
+    """Exact KL, win rate, their gaps and every bound on them, over the grid of n."""
+    input:
+        policy="results/policies/{policy}.parquet",
+        library=library("exact.py"),
+    output:
+        exact="results/exact/{policy}.parquet",
+    log:
+        "logs/exact/{policy}.log",
+    benchmark:
+        "logs/benchmarks/exact/{policy}.tsv"
+    params:
+        n=N_GRID,
+    script:
+        "../scripts/exact.py"
+
+
+rule estimates:
+    """The paper's estimator on simulated selections: bias, standard error and RMSE."""
+    input:
+        policy="results/policies/{policy}.parquet",
+        exact="results/exact/{policy}.parquet",
+        library=library("estimates.py"),
+    output:
+        estimates="results/estimates/{policy}.parquet",
+    log:
+        "logs/estimates/{policy}.log",
+    benchmark:
+        "logs/benchmarks/estimates/{policy}.tsv"
+    params:
+        name="{policy}",
+        simulation=config["simulation"],
+        seed=config["seed"],
+    script:
+        "../scripts/estimates.py"
+
+
+rule checks:
+    """The verdict on every claimed inequality at every n."""
+    input:
+        policy="results/policies/{policy}.parquet",
+        library=library("checks.py"),
+    output:
+        checks="results/checks/{policy}.parquet",
+    log:
+        "logs/checks/{policy}.log",
+    benchmark:
+        "logs/benchmarks/checks/{policy}.tsv"
+    params:
+        name="{policy}",
+        checks=CHECKS,
+        certification=config["certification"],
+        n=N_GRID,
+    script:
+        "../scripts/checks.py"

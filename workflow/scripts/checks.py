@@ -1,0 +1,44 @@
+"""Bound checks: the verdict on every claimed inequality at every n, for one policy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bestofn.checks import Cell, check_policy
+from bestofn.claims import InequalityCheck
+from bestofn.io import log_to, read_table, write_table
+from bestofn.policy import Policy
+
+
+def check_bounds(
+    name: str,
+    policy: str,
+    checks: Mapping[str, Mapping[str, Any]],
+    certified_n: Sequence[float],
+    float_n: Sequence[float],
+    largest_certified: int,
+    output: str,
+) -> None:
+    """Write one row per claim and n: both sides, the margin, the verdict and its method."""
+    responses = read_table(policy)
+    cells = check_policy(
+        name,
+        Policy(responses["log_prob"], responses["reward"]),
+        {claim: InequalityCheck(**check).as_check() for claim, check in checks.items()},
+        certified_n,
+        float_n,
+        largest_certified,
+    )
+    write_table(dict(zip(Cell._fields, map(list, zip(*cells, strict=True)), strict=True)), output)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        check_bounds(
+            snakemake.params.name,
+            snakemake.input.policy,
+            snakemake.params.checks,
+            snakemake.params.certification["n"],
+            snakemake.params.n,
+            snakemake.params.certification["largest_policy"],
+            snakemake.output.checks,
+        )
