@@ -27,5 +27,3 @@ rule all:
     default_target: True
     input:
         rules.audit.input,
-
-

@@ -4,11 +4,11 @@
 rule claims:
     """One verdict per claim, from the cells of all policies."""
     input:
-        claims=CLAIMS_FILE,
-        checks=expand("results/checks/{policy}.parquet", policy=POLICIES),
-        policies=expand("results/policies/{policy}.parquet", policy=POLICIES),
-        estimates=expand("results/estimates/{policy}.parquet", policy=POLICIES),
-        library=library("claims.py"),
+        claims=in_project("config/claims.yaml"),
+        checks=for_policies("checks", POLICIES),
+        policies=for_policies("policies", POLICIES),
+        estimates=for_policies("estimates", POLICIES),
+        library=library("workflow/scripts/claims.py"),
     output:
         parquet="results/audit/claims.parquet",
         csv="results/audit/claims.csv",
@@ -26,8 +26,8 @@ rule audit_report:
     """The audit as a page to read."""
     input:
         claims="results/audit/claims.parquet",
-        template=ROOT / "workflow/report/audit.md.jinja",
-        library=library("audit_report.py"),
+        template=in_project("workflow/report/audit.md.jinja"),
+        library=library("workflow/scripts/audit_report.py"),
     output:
         markdown="results/audit/claims.md",
         html=report(
@@ -48,7 +48,7 @@ rule audit_gate:
     """Fails when a claim that should hold does not, or a negative control is not refuted."""
     input:
         claims="results/audit/claims.parquet",
-        library=library("audit_gate.py"),
+        library=library("workflow/scripts/audit_gate.py"),
     output:
         passed="results/audit/passed.txt",
     log:
@@ -57,6 +57,19 @@ rule audit_gate:
         "logs/benchmarks/audit/gate.tsv"
     script:
         "../scripts/audit_gate.py"
+
+
+rule readme:
+    """Bring the README's table of claims up to date; not part of a full run."""
+    input:
+        claims="results/audit/claims.parquet",
+        library=library("workflow/scripts/readme.py"),
+    log:
+        "logs/audit/readme.log",
+    params:
+        readme=in_project("README.md"),
+    script:
+        "../scripts/readme.py"
 
 
 rule audit:

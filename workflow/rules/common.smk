@@ -15,13 +15,11 @@ from bestofn.config import validate_config
 from bestofn.grid import integer_grid
 from bestofn.provenance import library_modules
 
-CLAIMS_FILE = ROOT / "config" / "claims.yaml"
-
 try:
     validate_config(
         config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     )
-    CLAIMS = load_claims(CLAIMS_FILE)
+    CLAIMS = load_claims(ROOT / "config/claims.yaml")
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
@@ -40,7 +38,26 @@ wildcard_constraints:
     policy="|".join(POLICIES),
 
 
+def in_project(path):
+    """A file of the project, also where the results go elsewhere (--directory)."""
+    return os.path.relpath(ROOT / path)
+
+
 def library(script):
     """The library modules a script runs on: an edit of one must rerun the rule."""
-    modules = library_modules(ROOT / "workflow" / "scripts" / script)
-    return [os.path.relpath(module) for module in modules]
+    return [os.path.relpath(module) for module in library_modules(ROOT / script)]
+
+
+def of_family(family):
+    """The policies of a family, in the order of the config."""
+    return [name for name in POLICIES if config["policies"][name]["family"] == family]
+
+
+def for_policies(stage, policies):
+    """A stage's table of each policy."""
+    return [f"results/{stage}/{policy}.parquet" for policy in policies]
+
+
+def labels(policies):
+    """What figures call the policies."""
+    return [LABELS[policy] for policy in policies]

@@ -4,7 +4,7 @@
 rule policy:
     """Data generation: the responses of a policy declared in the config."""
     input:
-        library=library("policies.py"),
+        library=library("workflow/scripts/policies.py"),
     output:
         policy="results/policies/{policy}.parquet",
     log:
@@ -22,7 +22,7 @@ rule exact:
     """Exact KL, win rate, their gaps and every bound on them, over the grid of n."""
     input:
         policy="results/policies/{policy}.parquet",
-        library=library("exact.py"),
+        library=library("workflow/scripts/exact.py"),
     output:
         exact="results/exact/{policy}.parquet",
     log:
@@ -40,7 +40,7 @@ rule estimates:
     input:
         policy="results/policies/{policy}.parquet",
         exact="results/exact/{policy}.parquet",
-        library=library("estimates.py"),
+        library=library("workflow/scripts/estimates.py"),
     output:
         estimates="results/estimates/{policy}.parquet",
     log:
@@ -59,7 +59,7 @@ rule checks:
     """The verdict on every claimed inequality at every n."""
     input:
         policy="results/policies/{policy}.parquet",
-        library=library("checks.py"),
+        library=library("workflow/scripts/checks.py"),
     output:
         checks="results/checks/{policy}.parquet",
     log:

@@ -1,0 +1,65 @@
+"""Runs of the pipeline in a folder of their own, as a user would start them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text(encoding="utf-8"))
+
+
+def copy_project(folder: Path) -> Path:
+    """What git tracks, and what it would if all were added."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    return folder
+
+
+def configure(project: Path, config: Mapping[str, Any]) -> None:
+    (project / "config/config.yaml").write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
+
+
+def run_snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "all", *arguments],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def succeed(project: Path, *arguments: str) -> str:
+    done = run_snakemake(project, *arguments)
+    assert done.returncode == 0, done.stdout[-8000:]
+    return done.stdout
+
+
+def planned(project: Path, *arguments: str) -> dict[str, int]:
+    """Rules that a dry run would run, and how often."""
+    output = succeed(project, "--dry-run", *arguments)
+    stats = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", output, re.DOTALL)
+    if stats is None:
+        assert "Nothing to be done" in output, output[-4000:]
+        return {}
+    rows = (line.split() for line in stats[1].splitlines())
+    return {rule: int(count) for rule, count in rows if rule not in {"total", "all"}}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bestofn.audit import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, audit_claims, disagreements
+from bestofn.checks import FLOAT_METHOD
+from bestofn.claims import Claim
+
+BALL, PROOF = "ball arithmetic", "equality by proof"
+COLUMNS = ["policy", "outcomes", "n", "relative_margin", "verdict", "method"]
+
+
+def claim(**changes: Any) -> Claim:
+    record: dict[str, Any] = {
+        "id": "c",
+        "source": "ours",
+        "statement": "0 <= KL",
+        "standing": "ours, proved",
+        "expected": "holds",
+        "check": {"lhs": "zero", "rhs": "kl"},
+    }
+    return Claim(**record | changes)
+
+
+def audit(*rows: tuple[Any, ...], expected: str = "holds") -> Any:
+    cells = pd.DataFrame(rows, columns=COLUMNS).assign(claim="c")
+    return audit_claims([claim(expected=expected)], cells, {}).iloc[0]
+
+
+def test_certified_beside_floats() -> None:
+    row = audit(
+        ("b", 2, 1.0, 0.0, "holds", PROOF),
+        ("b", 2, 2.0, 0.5, "holds", BALL),
+        ("u", 9, 3.0, 0.25, "holds", FLOAT_METHOD),
+    )
+    assert (row.verdict, row.cells, row.certified_cells, row.float_cells) == (CERTIFIED, 3, 2, 1)
+    assert (row.worst_margin, row.worst_at) == (0.25, "u, n = 3")
+    assert row.method == "ball arithmetic (1); equality by proof (1); float with error bound (1)"
+    assert row.as_expected
+
+
+def test_floats_alone_hold_within_an_error() -> None:
+    assert audit(("b", 2, 2.0, 0.5, "holds", FLOAT_METHOD)).verdict == NUMERICAL
+
+
+def test_one_open_cell_leaves_the_claim_open() -> None:
+    row = audit(("b", 2, 2.0, 0.5, "holds", BALL), ("b", 2, 3.0, 0.0, "undecided", BALL))
+    assert (row.verdict, row.as_expected) == (UNKNOWN, False)
+
+
+def test_refuted_by_the_smallest_counterexample() -> None:
+    row = audit(
+        ("large", 9, 2.0, -9.0, "fails", BALL),
+        ("small", 2, 5.0, -1.0, "fails", BALL),
+        ("small", 2, 3.0, -0.5, "fails", BALL),
+        ("tiny", 1, 3.0, 0.5, "holds", BALL),
+    )
+    assert (row.verdict, row.worst_at, row.worst_margin) == (REFUTED, "small, n = 3", -0.5)
+
+
+def test_no_cell_is_no_verdict() -> None:
+    cells = pd.DataFrame([], columns=[*COLUMNS, "claim"])
+    assert audit_claims([claim()], cells, {}).verdict.item() == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("expected", "verdict", "fine"),
+    [
+        ("holds", "holds", True),
+        ("holds", "fails", False),
+        ("refuted", "fails", True),
+        ("refuted", "holds", False),
+        ("unknown", "holds", False),
+    ],
+)
+def test_what_is_not_expected_is_named(expected: str, verdict: str, fine: bool) -> None:
+    margin = 0.5 if verdict == "holds" else -0.5
+    cells = pd.DataFrame([("b", 2, 2.0, margin, verdict, BALL)], columns=COLUMNS)
+    table = audit_claims([claim(expected=expected)], cells.assign(claim="c"), {})
+    lines = disagreements(table)
+    assert (lines == []) is fine
+    assert fine or lines[0].startswith(f"c: expected {expected}, found ")
+
+
+def simulated(**changes: Any) -> Any:
+    estimates = pd.DataFrame(
+        {
+            "policy": "b",
+            "n": [2.0, 3.0],
+            "mean": [0.10, 0.20],
+            "expected_estimator": [0.10, 0.20],
+            "second_moment": [0.0101, 0.0401],
+            "analytical_kl": [0.2, 0.4],
+            "selections": 100,
+            "repeats": 100,
+        }
+    ).assign(**changes)
+    record = claim(check={"run": "simulated_means_agree"})
+    empty = pd.DataFrame([], columns=[*COLUMNS, "claim"])
+    return audit_claims([record], empty, {"estimates": estimates}).iloc[0]
+
+
+def test_simulated_means_within_sampling_error_agree() -> None:
+    row = simulated(mean=[0.1005, 0.2005])
+    assert (row.verdict, row.cells) == (NUMERICAL, 2)
+    assert 0 < row.worst_margin < 1
+
+
+def test_simulated_means_beyond_sampling_error_do_not() -> None:
+    row = simulated(mean=[0.10, 0.21])
+    assert (row.verdict, row.worst_at) == (REFUTED, "b, n = 3")
+    assert row.worst_margin < 0
+
+
+def test_a_wrong_constant_estimate_is_found_whatever_its_sample_variance() -> None:
+    one = simulated(second_moment=[0.01, 0.04], mean=[0.1, 0.2 + 1e-2])
+    assert one.verdict == REFUTED
+    assert np.isfinite(one.worst_margin)

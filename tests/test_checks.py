@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from bestofn.certify import INEQUALITIES, Inequality, decide
+from bestofn.checks import FLOAT_METHOD, Cell, Check, check_policy
+from bestofn.policy import Policy
+
+GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
+RNG = np.random.default_rng(3)
+POLICIES = {
+    "one": Policy.from_probabilities([1.0]),
+    "binary": Policy.from_probabilities([0.5, 0.5]),
+    "staircase": Policy.from_probabilities([0.9, 0.09, 0.009, 0.0009, 0.0001]),
+    "uniform": Policy.from_probabilities(np.ones(200)),
+    "zipf": Policy.from_probabilities(1 / np.arange(1.0, 300.0)),
+    "dirichlet": Policy.from_probabilities(RNG.dirichlet(np.full(300, 0.3))),
+}
+ALL = {f"claim {i}": Check(each) for i, each in enumerate(INEQUALITIES)}
+
+
+def floats_only(name: str, checks: dict[str, Check]) -> list[Cell]:
+    return check_policy(name, POLICIES[name], checks, [], GRID, 0)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_floats_agree_with_ball_arithmetic(name: str) -> None:
+    """Each float margin, with its error, meets the certified one; no verdict is left open."""
+    exact = {
+        (verdict.n, verdict.inequality): verdict.margin for verdict in decide(POLICIES[name], GRID)
+    }
+    cells = floats_only(name, ALL)
+    assert len(cells) == len(exact)
+    for cell in cells:
+        margin = exact[cell.n, ALL[cell.claim].inequality]
+        assert cell.verdict == "holds", cell
+        assert cell.margin_lower <= margin.upper_float, cell
+        if ALL[cell.claim].inequality.lhs != "kl" or "estimator" not in cell.claim:
+            assert cell.margin_upper >= min(margin.lower_float, cell.lhs + cell.rhs), cell
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_most_cells_need_no_ball_arithmetic(name: str) -> None:
+    cells = [cell for cell in floats_only(name, ALL) if cell.n not in (1, 2, 3)]
+    floats = [cell for cell in cells if cell.method == FLOAT_METHOD]
+    if name != "one":
+        assert len(floats) > 0.9 * len(cells)
+
+
+FALSE = {
+    "formula is exact": Inequality("analytical_kl", "kl"),
+    "conjecture reversed": Inequality("expected_estimator", "kl"),
+    "half the constant": Inequality("kl_gap", "sharp_kl_gap", Fraction(1, 2)),
+}
+
+
+@pytest.mark.parametrize("claim", FALSE)
+@pytest.mark.parametrize("certified", [True, False])
+def test_false_claims_fail(claim: str, certified: bool) -> None:
+    checks = {claim: Check(FALSE[claim])}
+    cells = check_policy(
+        "zipf", POLICIES["zipf"], checks, [2] if certified else [], [2], 10**4 if certified else 0
+    )
+    assert [cell.verdict for cell in cells] == ["fails"]
+    assert cells[0].margin_upper < 0
+    assert (cells[0].method == FLOAT_METHOD) is not certified
+
+
+def test_a_margin_within_its_error_goes_to_ball_arithmetic() -> None:
+    """At n = 2 the sharp win-rate bound is an equality, which no float can tell."""
+    checks = {"sharp": Check(Inequality("win_rate_gap", "sharp_win_rate_gap"))}
+    cells = check_policy("zipf", POLICIES["zipf"], checks, [], [2, 10], 0)
+    assert [cell.method for cell in cells] == ["equality by proof", FLOAT_METHOD]
+
+
+def test_the_certification_grid_is_certified() -> None:
+    cells = check_policy("zipf", POLICIES["zipf"], ALL, [2, 5], [2, 4, 5], 10**4)
+    assert {cell.n for cell in cells if cell.method == FLOAT_METHOD} == {4.0}
+    assert {cell.n for cell in cells} == {2.0, 4.0, 5.0}
+
+
+def test_too_large_a_policy_is_checked_by_floats_on_both_grids() -> None:
+    cells = check_policy("zipf", POLICIES["zipf"], ALL, [5], [4], 10)
+    assert {cell.n for cell in cells} == {4.0, 5.0}
+    assert {cell.method for cell in cells} == {FLOAT_METHOD}
+
+
+def test_checks_keep_to_their_policies_domain_and_n() -> None:
+    sharp = Inequality("win_rate_gap", "sharp_win_rate_gap")
+    checks = {
+        "elsewhere": Check(sharp, policies=frozenset({"binary"})),
+        "domain": Check(sharp),
+        "beyond": Check(sharp, n=(2.5,), extrapolate=True),
+    }
+    cells = check_policy("zipf", POLICIES["zipf"], checks, [2.5, 4], [3], 10**4)
+    found = [(cell.claim, cell.n, cell.verdict) for cell in cells]
+    assert found == [("beyond", 2.5, "fails"), ("domain", 3.0, "holds"), ("domain", 4.0, "holds")]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from pipeline import ROOT
+
+from bestofn.audit import CHECKS
+from bestofn.certify import INEQUALITIES, in_domain
+from bestofn.claims import Claim, FunctionCheck, InequalityCheck, load_claims
+
+CLAIMS = load_claims(ROOT / "config/claims.yaml")
+THEORY = ROOT / "docs/theory.md"
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
+def test_what_a_claim_points_to_exists(claim: Claim) -> None:
+    if claim.function:
+        module, _, name = claim.function.rpartition(".")
+        assert callable(getattr(import_module(module), name))
+    if claim.test:
+        assert (ROOT / claim.test).is_file()
+    if claim.figure:
+        assert (ROOT / f"workflow/report/{claim.figure}.rst").is_file()
+        assert f"draw_{claim.figure}" in (ROOT / "workflow/rules/figures.smk").read_text()
+    if claim.proof:
+        assert claim.proof in anchors(THEORY)
+    if isinstance(claim.check, FunctionCheck):
+        assert claim.check.run in CHECKS
+
+
+def anchors(path: Path) -> set[str]:
+    """Of the headings, as they are made from their text."""
+    headings = (
+        line.lstrip("#").strip() for line in path.read_text().splitlines() if line[:1] == "#"
+    )
+    return {
+        "".join(c for c in heading.lower().replace(" ", "-") if c.isalnum() or c in "-_")
+        for heading in headings
+    }
+
+
+def test_every_proved_inequality_is_claimed() -> None:
+    checks = [claim.check for claim in CLAIMS if isinstance(claim.check, InequalityCheck)]
+    claimed = {(check.lhs, check.rhs) for check in checks if check.factor == "1"}
+    implied = {
+        ("theorem_3_6_finite", "top_outcome_gap"),
+        ("kl", "estimator_at_top"),
+        ("zero", "kl"),
+        ("estimator_at_top", "log_inverse_top_mass"),
+        ("continuous_optimum", "analytical_kl"),
+    }
+    assert {(each.lhs, each.rhs) for each in INEQUALITIES} - claimed <= implied
+
+
+def test_what_is_claimed_to_hold_is_proved_where_it_is_checked() -> None:
+    proved = {(each.lhs, each.rhs) for each in INEQUALITIES}
+    for claim in CLAIMS:
+        if isinstance(claim.check, InequalityCheck) and claim.expected == "holds":
+            check = claim.check
+            restricted = check.n is not None
+            assert (check.lhs, check.rhs) in proved or restricted, claim.id
+            assert not check.extrapolate or restricted
+
+
+def test_there_are_negative_controls_of_each_kind() -> None:
+    refuted = [claim for claim in CLAIMS if claim.expected == "refuted"]
+    assert {"misconception", "negative control"} == {claim.standing for claim in refuted}
+    assert "misconception_equality" in {claim.id for claim in refuted}
+
+
+def test_unknown_wording_has_no_verdict() -> None:
+    unknown = [claim for claim in CLAIMS if claim.expected == "unknown"]
+    assert [claim.id for claim in unknown] == ["conjecture_7_2"]
+    assert unknown[0].check is None
+
+
+RECORD = (
+    "{id: a, source: s, statement: t, standing: 'ours, proved', expected: holds, "
+    "check: {lhs: kl, rhs: analytical_kl}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a list of at least one claim"),
+        ("{}", "expected a list"),
+        (f"- {RECORD}\n- {RECORD}", "id 'a' appears 2 times: expected once"),
+        (f"- {RECORD}".replace("id: a", "id: A b"), r"claim 0 \(A b\): id = 'A b'"),
+        (f"- {RECORD}".replace("lhs: kl", "lhs: KL"), r"claim 0 \(a\): check.*lhs = 'KL'"),
+        (f"- {RECORD}".replace("lhs: kl", "lhs: kl, factor: x"), r"factor = 'x'"),
+        (f"- {RECORD}".replace("holds", "hold"), r"expected = 'hold'"),
+        (f"- {RECORD}".replace("source", "sauce"), r"claim 0 \(a\)"),
+    ],
+)
+def test_bad_claims_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "claims.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load_claims(path)
+
+
+def test_bounds_are_checked_only_in_their_domain() -> None:
+    check = InequalityCheck(lhs="win_rate_gap", rhs="sharp_win_rate_gap").as_check()
+    assert not check.applies("binary", 2.5)
+    assert not in_domain("sharp_win_rate_gap", 2.5)
+    assert check.applies("binary", 3)

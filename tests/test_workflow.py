@@ -1,0 +1,232 @@
+"""The whole pipeline on a tiny configuration: what runs, what reruns, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from pipeline import ROOT, TINY, configure, copy_project, planned, run_snakemake, succeed
+
+FIGURES = [path.stem for path in (ROOT / "workflow/report").glob("*.rst")]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after a full run. Tests leave it finished."""
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    configure(project, TINY)
+    shutil.rmtree(project / "figures", ignore_errors=True)
+    succeed(project)
+    return project
+
+
+def digests(project: Path, folder: str) -> dict[str, str]:
+    files = sorted(path for path in (project / folder).rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(project)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def test_everything_is_made(finished: Path) -> None:
+    for policy in TINY["policies"]:
+        for stage in ("policies", "exact", "estimates", "checks"):
+            assert (finished / f"results/{stage}/{policy}.parquet").stat().st_size > 0
+    drawn = {path.name for path in (finished / "figures").iterdir()}
+    stems = {Path(name).stem for name in drawn}
+    assert {"figure_1_binary", "figure_5_tradeoff", "regime_map", "estimator_errors"} <= stems
+    assert drawn == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf", "png")}
+    for page in ("audit/claims.html", "notebooks/tour.html", "notebooks/audit.html"):
+        assert "<html" in (finished / "results" / page).read_text(encoding="utf-8")
+
+
+def test_every_claim_has_the_expected_verdict(finished: Path) -> None:
+    claims = pd.read_parquet(finished / "results/audit/claims.parquet")
+    assert claims.as_expected.all()
+    assert claims.id.is_unique
+    assert set(claims.verdict) == {
+        "certified",
+        "holds within a stated numerical error",
+        "refuted",
+        "unknown",
+    }
+    listed = pd.read_csv(finished / "results/audit/claims.csv")
+    columns = [
+        "id",
+        "source",
+        "statement",
+        "standing",
+        "method",
+        "cells",
+        "worst_margin",
+        "worst_at",
+        "verdict",
+    ]
+    assert set(columns) <= set(listed.columns)
+    assert listed.id.tolist() == claims.id.tolist()
+
+
+def test_each_rule_wrote_its_log(finished: Path) -> None:
+    assert (finished / "logs/exact/binary.log").is_file()
+    assert "Traceback" not in "".join(p.read_text() for p in (finished / "logs").rglob("*.log"))
+
+
+def test_a_second_run_does_nothing(finished: Path) -> None:
+    assert planned(finished) == {}
+    assert planned(finished, "audit") == {}
+    assert planned(finished, "figures") == {}
+
+
+def edit(path: Path) -> None:
+    """Another content of the same meaning."""
+    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+
+
+def after(finished: Path, path: str) -> set[str]:
+    """Rules that an edit of a file makes Snakemake plan; the edit is undone."""
+    file = finished / path
+    original = file.read_bytes()
+    edit(file)
+    try:
+        return set(planned(finished))
+    finally:
+        file.write_bytes(original)
+
+
+def test_editing_the_figure_style_redraws_only_figures(finished: Path) -> None:
+    rerun = after(finished, "src/bestofn/plotting.py")
+    assert rerun
+    assert {rule for rule in rerun if not rule.startswith("draw_")} <= {"notebook"}
+
+
+def test_editing_a_figure_script_redraws_its_figure(finished: Path) -> None:
+    assert after(finished, "workflow/scripts/figure_binary.py") == {"draw_figure_1_binary"}
+
+
+def test_editing_the_simulation_reruns_estimates_and_what_follows(finished: Path) -> None:
+    rerun = after(finished, "src/bestofn/simulate.py")
+    assert {"estimates", "claims", "audit_gate", "draw_estimator_errors"} <= rerun
+    assert rerun.isdisjoint({"policy", "exact", "checks", "draw_figure_1_binary"})
+
+
+def test_editing_the_words_of_a_claim_only_reruns_the_audit(finished: Path) -> None:
+    rerun = after(finished, "config/claims.yaml")
+    assert rerun == {"claims", "audit_report", "audit_gate", "notebook"}
+
+
+def test_figures_are_drawn_again_byte_for_byte(finished: Path) -> None:
+    first = digests(finished, "figures")
+    shutil.rmtree(finished / "figures")
+    succeed(finished, "figures")
+    assert digests(finished, "figures") == first
+
+
+def test_another_run_gives_the_same_results(
+    finished: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """On one core, in another folder, from nothing."""
+    other = copy_project(tmp_path_factory.mktemp("other"))
+    configure(other, TINY)
+    succeed(other, "--cores", "1", "audit")
+    again = digests(other, "results")
+    assert {name: digests(finished, "results")[name] for name in again} == again
+
+
+def test_a_policy_is_added_by_one_entry(finished: Path) -> None:
+    config = copy.deepcopy(TINY)
+    config["policies"]["newcomer"] = {
+        "family": "probabilities",
+        "label": "a newcomer",
+        "standing": "ours",
+        "parameters": {"probabilities": [0.5, 0.3, 0.2]},
+    }
+    configure(finished, config)
+    try:
+        rerun = planned(finished)
+    finally:
+        configure(finished, TINY)
+    assert {
+        rule: rerun[rule] for rule in ("policy", "exact", "estimates", "checks")
+    } == dict.fromkeys(("policy", "exact", "estimates", "checks"), 1)
+
+
+Break = Callable[[dict[str, Any]], object]
+
+BROKEN: dict[str, tuple[Break, str]] = {
+    "typo": (lambda c: c.update(sead=1), "sead"),
+    "unknown family": (
+        lambda c: c["policies"]["binary"].update(family="binari"),
+        r"policies\.binary\.family",
+    ),
+    "negative probability": (
+        lambda c: c["policies"]["counterexample"]["parameters"].update(probabilities=[1.5, -0.5]),
+        r"policies\.counterexample\.parameters\.probabilities\[1\]|probabilities",
+    ),
+    "sum is not one": (
+        lambda c: c["policies"]["counterexample"]["parameters"].update(probabilities=[0.5, 0.4]),
+        r"policies\.counterexample.*sum",
+    ),
+    "empty policy": (
+        lambda c: c["policies"]["counterexample"]["parameters"].update(probabilities=[]),
+        r"policies\.counterexample\.parameters\.probabilities",
+    ),
+    "nan": (
+        lambda c: c["policies"]["binary"]["parameters"].update(p=float("nan")),
+        r"policies\.binary\.parameters\.p",
+    ),
+    "n below 1": (lambda c: c["certification"].update(n=[0.5]), r"certification\.n"),
+    "no policy": (lambda c: c.update(policies={}), "policies"),
+}
+
+
+@pytest.mark.parametrize(("break_it", "named"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_config_is_refused_before_any_job(
+    finished: Path, break_it: Break, named: str
+) -> None:
+    config = copy.deepcopy(TINY)
+    break_it(config)
+    configure(finished, config)
+    try:
+        done = run_snakemake(finished)
+    finally:
+        configure(finished, TINY)
+    assert done.returncode != 0
+    assert re.search(named, done.stdout), done.stdout
+    assert "expected" in done.stdout
+    assert "rule " not in done.stdout
+
+
+def test_an_unexpected_verdict_fails_the_build(tmp_path: Path, finished: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(finished, project)
+    path = project / "config/claims.yaml"
+    claims = yaml.safe_load(path.read_text(encoding="utf-8"))
+    control = next(claim for claim in claims if claim["id"] == "control_reversed_bound")
+    control["expected"] = "holds"
+    path.write_text(yaml.safe_dump(claims), encoding="utf-8")
+    done = run_snakemake(project, "audit")
+    assert done.returncode != 0
+    assert "control_reversed_bound: expected holds, found refuted (binary, n = 2)" in done.stdout
+    assert not (project / "results/audit/passed.txt").exists()
+    assert (project / "results/audit/claims.md").exists()
+
+
+def test_a_misspelt_claim_is_refused_before_any_job(tmp_path: Path, finished: Path) -> None:
+    path = finished / "config/claims.yaml"
+    original = path.read_text(encoding="utf-8")
+    path.write_text(original.replace("rhs: analytical_kl }", "rhs: analytical_KL }", 1))
+    try:
+        done = run_snakemake(finished)
+    finally:
+        path.write_text(original, encoding="utf-8")
+    assert done.returncode != 0
+    assert re.search(r"theorem_3_1.*rhs = 'analytical_KL'.*expected one of", done.stdout)
+    assert "rule " not in done.stdout

@@ -1,0 +1,64 @@
+"""The README's table of claims, from the audit: what stands in the paper, and what is ours."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bestofn.io import atomic_path, log_to
+
+BEGIN, END = "<!-- claims: begin -->\n", "<!-- claims: end -->\n"
+
+
+def update(readme: str, claims: str) -> None:
+    """Replace what stands between the markers.
+
+    Raises:
+        ValueError: if a marker is missing.
+    """
+    text = Path(readme).read_text(encoding="utf-8")
+    before, found, rest = text.partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    if not (found and ended):
+        raise ValueError(f"{readme}: expected the markers {BEGIN.strip()} and {END.strip()}")
+    table = render(pd.read_parquet(claims))
+    with atomic_path(readme) as path:
+        path.write_text(before + BEGIN + table + END + after, encoding="utf-8")
+
+
+def render(claims: pd.DataFrame) -> str:
+    """The table in Markdown, without what may differ between machines."""
+    shown = claims[claims.standing != "negative control"]
+    rows = [_row(**row) for row in shown.to_dict("records")]
+    controls = claims[claims.standing == "negative control"]
+    refuted = int((controls.verdict == "refuted").sum())
+    return (
+        "| claim | where | verdict | cells | figure |\n|---|---|---|---|---|\n"
+        + "".join(rows)
+        + f"\nBesides, {refuted} of {len(controls)} negative controls (reversed or shrunk bounds) "
+        "are refuted, as they must be.\n"
+    )
+
+
+def _row(
+    statement: str,
+    source: str,
+    standing: str,
+    verdict: str,
+    cells: int,
+    proof: str,
+    figure: str,
+    **_: object,
+) -> str:
+    statement = statement.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
+    where = f"**{source}**" if source == "ours" else source
+    if "conjecture" in standing:
+        where += f" ({standing})"
+    if proof:
+        where += f" ([proof](docs/theory.md#{proof}))"
+    link = f"[{figure}](figures/{figure}.svg)" if figure else ""
+    return f"| {statement} | {where} | {verdict} | {cells} | {link} |\n"
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        update(snakemake.params.readme, snakemake.input.claims)
