@@ -70,7 +70,7 @@ def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
         >>> round(float(exact_kl(Policy.from_probabilities([0.5, 0.5]), 2)), 15)  # 3/4 log 3 - log 2
         0.130812035941137
     """
-    return sum_over_outcomes(_kl_term, policy, n)
+    return sum_over_outcomes(_kl_term, policy, n, symmetric=True)
 
 
 def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
@@ -95,7 +95,7 @@ def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
         >>> f"{float(kl_gap(Policy.from_probabilities([1e-19, 1.0]), 3)):.13g}"  # log 3 - 2/3
         '0.4319456220014'
     """
-    return sum_over_outcomes(_kl_gap_term, policy, n)
+    return sum_over_outcomes(_kl_gap_term, policy, n, symmetric=True)
 
 
 def win_rate_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
@@ -115,7 +115,7 @@ def win_rate_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
         >>> round(float(win_rate_gap(Policy.from_probabilities([0.5, 0.5]), 2)), 16)  # 1/24
         0.0416666666666667
     """
-    return sum_over_outcomes(_win_rate_gap_term, policy, n)
+    return sum_over_outcomes(_win_rate_gap_term, policy, n, symmetric=True)
 
 
 def exact_win_rate(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
@@ -161,15 +161,20 @@ def best_of_n_log_pmf(policy: Policy, n: ArrayLike) -> FloatArray:
     share = log_one_minus_exp(-n * np.where(step > 0, step, 1.0))
     # where the step underflows, the outcome's share of F_i^n is n p_i / F_i
     tiny = np.log(n) + (policy.log_mass - policy.log_cdf)
-    return np.where(n == 1, policy.log_mass, n * policy.log_cdf + np.where(step > 1e-290, share, tiny))
+    return np.where(
+        n == 1, policy.log_mass, n * policy.log_cdf + np.where(step > 1e-290, share, tiny)
+    )
 
 
-def sum_over_outcomes(term: Term, policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
+def sum_over_outcomes(
+    term: Term, policy: ReferencePolicy, n: ArrayLike, symmetric: bool = False
+) -> FloatArray:
     """Sum of `term` over the outcomes of a policy, for every n; 0 at n = 1.
 
     Args:
         term: see `bestofn.policy.Term`.
         policy: the reference policy, which says how its outcomes are summed.
+        symmetric: see `bestofn.policy.ReferencePolicy`; symmetric terms cost less.
         n: real numbers from 1 to 1e12, any shape.
 
     Returns:
@@ -184,7 +189,8 @@ def sum_over_outcomes(term: Term, policy: ReferencePolicy, n: ArrayLike) -> Floa
         1.0
     """
     n = as_n(n)
-    sums = [0.0 if x == 1 else policy.sum_over_outcomes(term, x) for x in n.ravel().tolist()]
+    grid = n.ravel().tolist()
+    sums = [0.0 if x == 1 else policy.sum_over_outcomes(term, x, symmetric) for x in grid]
     return np.asarray(sums).reshape(n.shape)[()]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Protocol
 
@@ -11,30 +11,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bestofn._validation import FloatArray, as_real_vector, reject_entries
+from bestofn.cells import Nodes, summarise
+from bestofn.intervals import log_cdf_and_step, sum_before
 
 __all__ = ["Policy", "ReferencePolicy", "Term"]
+
+# Outcomes handled at a time: their temporaries stay in the processor's cache.
+CHUNK = 1 << 14
+# In float64 e^-x = 0 from x = 746 on.
+VANISHED = 760.0
 
 Term = Callable[[float, FloatArray, FloatArray, FloatArray], FloatArray]
 """What an outcome adds to a sum: term(n, log_mass, log_cdf, step), elementwise in the arrays.
 
 An outcome of mass p and cumulative mass F, counted from the lowest reward, has log_mass = log p,
-log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1.
+log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1. `Policy` asks two
+things of a term. It must be p times an analytic function of p and F that varies, as F^n does, on the scale F/n
+in both (complex n p/F up to 2 pi). And outcomes with F^(n-1) = 0 in float64 may be merged into one.
 """
 
 
 class ReferencePolicy(Protocol):
     """What the exact quantities ask of a policy: sums over its outcomes."""
 
-    def sum_over_outcomes(self, term: Term, n: float) -> float:
-        """Sum of `term` over the outcomes, at one n > 1."""
+    def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
+        """Sum of `term` over the outcomes, at one n > 1.
 
-
-# Below this mass float64 loses relative precision, so cumulative sums are kept in logarithms.
-SMALLEST_ACCURATE = 1e-290
-# Outcomes summed at a time: their temporaries stay in the processor's cache.
-CHUNK = 1 << 15
-# Rows of cumulative sums: partial sums of blocks keep the rounding error at sqrt(L) steps, not L.
-BLOCK = 4096
+        A symmetric term only changes its sign with p, at a fixed midpoint of [F-p, F]: so does any
+        integral over the interval.
+        """
 
 
 class Policy:
@@ -81,7 +86,8 @@ class Policy:
         log_prob, reward = _sort_by_reward(*_drop_impossible(log_prob, reward))
         # The largest is subtracted first: at -1e6 a later subtraction would cost ten digits.
         log_mass, reward = _merge_ties(log_prob - log_prob.max(), reward)
-        self.log_mass, self.reward = _read_only(_normalise(log_mass)), _read_only(reward)
+        _normalise(log_mass)
+        self.log_mass, self.reward = _read_only(log_mass), _read_only(reward)
 
     @classmethod
     def from_probabilities(cls, probabilities: ArrayLike) -> Policy:
@@ -118,42 +124,52 @@ class Policy:
     @cached_property
     def mass_below(self) -> FloatArray:
         """Mass strictly below each outcome in reward, accumulated from the bottom, shape (L,)."""
-        return _read_only(_sum_before(self.mass))
+        return _read_only(sum_before(self.mass))
 
     @cached_property
     def mass_above(self) -> FloatArray:
         """Mass strictly above each outcome in reward, accumulated from the top, shape (L,)."""
-        return _read_only(_sum_before(self.mass[::-1])[::-1])
+        return _read_only(sum_before(self.mass[::-1])[::-1])
 
-    @cached_property
+    @property
     def log_cdf(self) -> FloatArray:
-        """log F_i, F_i the mass at or below each outcome, from the tail that is accurate there."""
-        below, above = self.mass_below, self.mass_above
-        upper = above <= 0.5
-        log_cdf = np.log1p(-above, where=upper, out=np.empty_like(above))
-        with np.errstate(divide="ignore"):
-            np.log(below + self.mass, where=~upper, out=log_cdf)
-        tiny = int(np.searchsorted(below + self.mass, SMALLEST_ACCURATE))
-        log_cdf[:tiny] = np.logaddexp.accumulate(self.log_mass[:tiny])
-        return _read_only(log_cdf)
+        """log F_i, F_i the mass at or below each outcome, shape (L,)."""
+        return self._ends[0]
 
-    @cached_property
+    @property
     def log_step(self) -> FloatArray:
         """log(F_i / F_{i-1}) > 0, shape (L,); +inf for the lowest outcome."""
-        below = self.mass_below
-        tiny = int(np.searchsorted(below, SMALLEST_ACCURATE))
-        step = np.full(len(self), np.inf)
-        step[1:tiny] = np.logaddexp(0.0, self.log_mass[1:tiny] - self.log_cdf[: max(tiny - 1, 0)])
-        step[tiny:] = np.log1p(self.mass[tiny:] / below[tiny:])
-        return _read_only(step)
+        return self._ends[1]
 
-    def sum_over_outcomes(self, term: Term, n: float) -> float:
-        """Sum of `term` over the outcomes, at one n > 1."""
-        chunks = (slice(i, i + CHUNK) for i in range(0, len(self), CHUNK))
-        return math.fsum(
-            float(np.sum(term(n, self.log_mass[c], self.log_cdf[c], self.log_step[c])))
-            for c in chunks
-        )
+    @cached_property
+    def _ends(self) -> tuple[FloatArray, FloatArray]:
+        log_cdf, step = log_cdf_and_step(self.log_mass, self.mass_below, self.mass_above)
+        return _read_only(log_cdf), _read_only(step)
+
+    def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
+        """Sum of a `Term` over the outcomes, at one n > 1 (see `bestofn.cells`)."""
+        nodes = self._symmetric_nodes if symmetric else self._nodes
+        first = int(np.searchsorted(nodes.group, -VANISHED / (n - 1)))
+        sums = [
+            float(
+                np.sum(
+                    nodes.weight[c] * term(n, nodes.log_mass[c], nodes.log_cdf[c], nodes.step[c])
+                )
+            )
+            for c in _chunks(first, nodes.weight.size)
+        ]
+        if nodes.before[first] > 0:
+            merged = np.log(nodes.before[first]), nodes.group[first - 1], np.inf
+            sums.append(float(term(n, *(np.array([x]) for x in merged))[0]))
+        return math.fsum(sums)
+
+    @cached_property
+    def _symmetric_nodes(self) -> Nodes:
+        return summarise(self.log_mass, symmetric=True)
+
+    @cached_property
+    def _nodes(self) -> Nodes:
+        return summarise(self.log_mass, symmetric=False)
 
     @property
     def delta(self) -> float:
@@ -168,7 +184,11 @@ class Policy:
     @cached_property
     def collision(self) -> float:
         """Sum of squared masses, e^{-H_2} with H_2 the Renyi-2 entropy (paper, Theorem 3.4)."""
-        return float(np.sum(self.mass**2))
+        return _sum_exp(self.log_mass, 2.0)
+
+
+def _chunks(start: int, stop: int) -> Iterator[slice]:
+    return (slice(i, min(i + CHUNK, stop)) for i in range(start, stop, CHUNK))
 
 
 def _read_only(array: FloatArray) -> FloatArray:
@@ -181,7 +201,9 @@ def _drop_impossible(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArr
     if possible.all():
         return log_prob, reward
     if not possible.any():
-        raise ValueError("log_prob is -inf everywhere: expected one response of positive probability")
+        raise ValueError(
+            "log_prob is -inf everywhere: expected one response of positive probability"
+        )
     return log_prob[possible], reward[possible]
 
 
@@ -192,39 +214,31 @@ def _sort_by_reward(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArra
     return log_prob[order], reward[order]
 
 
-def _merge_ties(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
-    start = np.flatnonzero(np.concatenate(([True], reward[1:] != reward[:-1])))
-    if start.size == reward.size:
-        return log_prob, reward.copy()
-    largest = np.maximum.reduceat(log_prob, start)
-    scaled = np.exp(log_prob - np.repeat(largest, np.diff(start, append=reward.size)))
-    return largest + np.log(np.add.reduceat(scaled, start)), reward[start]
+def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sums over equal rewards, `log_mass` in place: few arrays of the input's size fit at once."""
+    new = reward[1:] != reward[:-1]
+    if new.all():
+        return log_mass, reward.copy()
+    start = np.flatnonzero(np.concatenate(([True], new)))
+    for c in _chunks(0, start.size):
+        stop = int(start[c.stop]) if c.stop < start.size else reward.size
+        ties, first = log_mass[start[c.start] : stop], start[c] - start[c.start]
+        largest = np.maximum.reduceat(ties, first)
+        ties = np.exp(ties - np.repeat(largest, np.diff(first, append=ties.size)))
+        log_mass[c] = largest + np.log(np.add.reduceat(ties, first))
+    return log_mass[: start.size].copy(), reward[start]
 
 
-def _normalise(log_mass: FloatArray) -> FloatArray:
-    """Log-masses that sum to 1; a mass close to 1 by what it lacks, so that log(1-p) is right too."""
-    mass = np.exp(log_mass)
-    top = int(np.argmax(mass))
-    largest, mass[top] = mass[top], 0.0
-    rest = np.sum(mass)
-    log_mass = log_mass - np.log(largest + rest)
-    if rest < largest:
-        log_mass[top] = np.log1p(-rest / (largest + rest))
-    return log_mass
+def _normalise(log_mass: FloatArray) -> None:
+    """Subtract the log of the total; a mass close to 1 by what it lacks, so that log(1-p) is right too."""
+    top = int(np.argmax(log_mass))
+    largest = float(np.exp(log_mass[top]))
+    log_mass[top] = -np.inf
+    rest = _sum_exp(log_mass)
+    log_mass -= math.log(largest + rest)
+    share = rest / (largest + rest)
+    log_mass[top] = math.log1p(0.0 - share) if share < 0.5 else math.log(largest / (largest + rest))
 
 
-def _sum_before(values: FloatArray) -> FloatArray:
-    """Sum of the entries before each entry, by blocks: relative error about sqrt(L) roundings."""
-    before = np.zeros_like(values)
-    if values.size <= BLOCK:
-        np.cumsum(values[:-1], out=before[1:])
-        return before
-    whole = values.size // BLOCK * BLOCK
-    starts = _sum_before(np.add.reduceat(values, np.arange(0, values.size, BLOCK)))
-    blocks = before[:whole].reshape(-1, BLOCK)
-    np.cumsum(values[:whole].reshape(-1, BLOCK)[:, :-1], axis=1, out=blocks[:, 1:])
-    blocks += starts[: whole // BLOCK, None]
-    if whole < values.size:
-        before[whole + 1 :] = np.cumsum(values[whole:-1])
-        before[whole:] += starts[-1]
-    return before
+def _sum_exp(values: FloatArray, factor: float = 1.0) -> float:
+    return math.fsum(float(np.sum(np.exp(factor * values[c]))) for c in _chunks(0, values.size))

@@ -1,0 +1,247 @@
+"""Summarise a policy once, so that a sum over its outcomes costs the same however many they are.
+
+In the quantile picture (`bestofn.kernels`) a term is p h(p, u), u the midpoint of the outcome's
+interval and h analytic. Consecutive outcomes that are small against their distance from both ends
+of [0, 1] are gathered in *cells*, over which h is interpolated by a polynomial: the sum over a cell
+is then exactly that of the polynomial over a fixed grid of *nodes*, with weights that depend on the
+policy but neither on n nor on the term. The other outcomes, which are few, stand alone as nodes of
+weight 1. Truncation error: docs/performance.md.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bestofn._validation import FloatArray
+from bestofn.intervals import SMALLEST_ACCURATE, log_cdf_and_step, sum_before
+
+__all__ = ["Nodes", "summarise"]
+
+# Outcomes are handled in blocks of consecutive ones; a cell is made of whole blocks.
+BLOCK = 64
+# Blocks handled at a time: their temporaries stay in the processor's cache.
+CHUNK = 64
+# Largest extent of a cell (a block has an eighth of it), and largest mass of an outcome in it,
+# relative to F min(1, -log F).
+WIDTH = 1 / 9
+LARGEST = 1e-3
+# Nodes of a cell in position, and in mass for symmetric terms (twice as many for others).
+POSITIONS = 16
+MASSES = 4
+
+
+class Nodes(NamedTuple):
+    """Weighted outcomes that stand for those of a policy, ordered by `group`.
+
+    Attributes:
+        weight: how often each counts; of either sign.
+        log_mass, log_cdf, step: as in `bestofn.policy.Term`.
+        group: log F at the upper end of the node's cell, or of the outcome that stands alone.
+        before: mass of the nodes before each.
+    """
+
+    weight: FloatArray
+    log_mass: FloatArray
+    log_cdf: FloatArray
+    step: FloatArray
+    group: FloatArray
+    before: FloatArray
+
+
+class _Blocks(NamedTuple):
+    """Of each block: its mass, its largest outcome, the mass below and the mass above it."""
+
+    mass: FloatArray
+    largest: FloatArray
+    below: FloatArray
+    above: FloatArray
+
+
+class _Grid(NamedTuple):
+    """Nodes in mass, as fractions of the largest, for interpolation in a power of the mass.
+
+    Attributes:
+        power: 2 for symmetric terms, 1 for others.
+        mass: the nodes. The first, close to 0, keeps the bulk of much smaller outcomes out of the
+            weights of the others.
+        lagrange: coefficients of the Lagrange polynomials, lowest power first.
+    """
+
+    power: int
+    mass: FloatArray
+    lagrange: FloatArray
+
+
+def summarise(log_mass: FloatArray, symmetric: bool) -> Nodes:
+    """Nodes over which a term sums as over the outcomes, to about 1e-13 relative.
+
+    Args:
+        log_mass: log of the mass of each outcome, lowest reward first, shape (L,).
+        symmetric: whether only terms odd in p at fixed u matter: they need half the nodes.
+
+    Examples:
+        >>> nodes = summarise(np.full(10**6, -np.log(10**6)), symmetric=True)
+        >>> nodes.weight.size < 10**5, round(float(nodes.weight @ np.exp(nodes.log_mass)), 12)
+        (True, 1.0)
+    """
+    blocks = _block_sums(log_mass)
+    rows = log_mass[: log_mass.size // BLOCK * BLOCK].reshape(-1, BLOCK)
+    grid = _GRIDS[symmetric]
+    cells, alone = _cells(blocks)
+    parts = [_outcomes(log_mass, blocks, alone)]
+    for cell in cells:
+        parts += _cell_nodes(rows, blocks, cell, grid)
+    fields = [np.concatenate(x) for x in zip(*parts, strict=True)]
+    order = np.argsort(fields[-1], kind="stable")
+    weight, log_mass, *rest = (x[order] for x in fields)
+    return Nodes(weight, log_mass, *rest, sum_before(weight * np.exp(log_mass)))
+
+
+def _block_sums(log_mass: FloatArray) -> _Blocks:
+    mass, largest = [], []
+    for i in range(0, log_mass.size, BLOCK * CHUNK):
+        p = np.exp(log_mass[i : i + BLOCK * CHUNK])
+        starts = np.arange(0, p.size, BLOCK)
+        mass.append(np.add.reduceat(p, starts))
+        largest.append(np.maximum.reduceat(p, starts))
+    total = np.concatenate(mass)
+    above = sum_before(total[::-1])[::-1]
+    return _Blocks(total, np.concatenate(largest), sum_before(total), above)
+
+
+def _cells(blocks: _Blocks) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
+    """The blocks of each cell, and those whose outcomes stand alone."""
+    below, above = blocks.below, blocks.above
+    lower = below < above
+    inside = np.where(lower, below, above) > SMALLEST_ACCURATE
+    depth = np.zeros_like(below)  # -log F
+    np.log(below, where=lower & inside, out=depth)
+    np.log1p(-above, where=~lower & inside, out=depth)
+    depth *= -1.0
+    near = np.where(lower, below * np.minimum(1.0, depth), above)
+    small = np.flatnonzero(inside & (blocks.mass <= WIDTH / 8 * near))
+    depth = depth[small]
+    # increases by 1 from cell to cell, each as wide as WIDTH min(1, -log F) in log F
+    level = np.where(depth > 1, 1 - depth, -np.log(np.minimum(depth, 1.0))) / np.log1p(WIDTH)
+    change = (np.diff(np.floor(level)) != 0) | np.diff(lower[small])
+    cells = np.split(small, np.flatnonzero(change) + 1)
+    cells = [cell for cell in cells if cell.size * BLOCK > 2 * MASSES * POSITIONS]
+    alone = np.ones(below.size, dtype=bool)
+    for cell in cells:
+        alone[cell] = False
+    return cells, np.flatnonzero(alone)
+
+
+def _outcomes(
+    log_mass: FloatArray, blocks: _Blocks, alone: NDArray[np.intp]
+) -> tuple[FloatArray, ...]:
+    """The outcomes of some blocks as they are."""
+    index = alone[:, None] * BLOCK + np.arange(BLOCK)
+    present = index < log_mass.size
+    rows = np.where(present, log_mass[np.minimum(index, log_mass.size - 1)], -np.inf)
+    p = np.exp(rows)
+    below = blocks.below[alone, None] + _row_sum_before(p)
+    above = blocks.above[alone, None] + _row_sum_before(p[:, ::-1])[:, ::-1]
+    log_cdf, step = log_cdf_and_step(rows[present], below[present], above[present])
+    return np.ones_like(step), rows[present], log_cdf, step, log_cdf
+
+
+def _row_sum_before(p: FloatArray) -> FloatArray:
+    before = np.zeros_like(p)
+    np.cumsum(p[:, :-1], axis=1, out=before[:, 1:])
+    return before
+
+
+def _cell_nodes(
+    rows: FloatArray, blocks: _Blocks, cell: NDArray[np.intp], grid: _Grid
+) -> list[tuple[FloatArray, ...]]:
+    """The grid of nodes of a cell, and the outcomes too large for it.
+
+    Positions are distances of midpoints from the nearer end of [0, 1].
+    """
+    first, last = cell[[0, -1]]
+    lower = bool(blocks.below[first] < blocks.above[first])
+    if lower:
+        low, high = blocks.below[first], blocks.below[last] + blocks.mass[last]
+    else:
+        low, high = blocks.above[last], blocks.above[first] + blocks.mass[first]
+    centre, half = 0.5 * (low + high), 0.5 * (high - low)
+    near = low * min(1.0, -np.log(low)) if lower else low
+    scale = min(blocks.largest[cell].max(), LARGEST * near)
+    moments = np.zeros((grid.mass.size, POSITIONS))
+    parts = []
+    for i in range(0, cell.size, CHUNK):
+        chunk = cell[i : i + CHUNK]
+        p = np.exp(rows[chunk])
+        u = _positions(p, _Blocks(*(x[chunk] for x in blocks)), lower)
+        if blocks.largest[chunk].max() > scale:
+            large = p > scale
+            parts.append(_nodes(np.ones(1), p[large], u[large], lower))
+            p[large] = 0.0
+        u -= centre
+        u /= half
+        moments += _moments(p.ravel(), u.ravel(), scale, grid)
+    mass = scale * grid.mass[:, None]
+    weight = grid.lagrange @ moments @ _COSINES / mass
+    *nodes, log_cdf = _nodes(weight, mass, centre + half * np.cos(_ANGLES), lower)
+    end = np.log(high) if lower else np.log1p(-low)
+    return [*parts, (*nodes, np.full_like(log_cdf, end))]
+
+
+def _positions(p: FloatArray, blocks: _Blocks, lower: bool) -> FloatArray:
+    """Distance of each outcome's midpoint from the nearer end, one row a block."""
+    u = np.cumsum(p.ravel()).reshape(p.shape)
+    start = np.concatenate(([0.0], u[:-1, -1]))
+    if lower:
+        u += (blocks.below - start)[:, None]
+        u -= 0.5 * p
+    else:
+        np.subtract((blocks.above + blocks.mass + start)[:, None], u, out=u)
+        u += 0.5 * p
+    return u
+
+
+def _moments(p: FloatArray, u: FloatArray, scale: float, grid: _Grid) -> FloatArray:
+    """Sums of p s^k T_j(u), s the power of p/scale and T_j the Chebyshev polynomials."""
+    powers = np.empty((grid.mass.size, p.size))
+    powers[0] = p
+    s = (p / scale) ** grid.power
+    for k in range(1, grid.mass.size):
+        np.multiply(powers[k - 1], s, out=powers[k])
+    chebyshev = np.empty((POSITIONS, p.size))
+    chebyshev[0] = 1.0
+    chebyshev[1] = u
+    twice = 2 * u
+    for j in range(2, POSITIONS):
+        np.multiply(chebyshev[j - 1], twice, out=chebyshev[j])
+        chebyshev[j] -= chebyshev[j - 2]
+    return (powers.reshape(-1, MASSES, p.size) @ chebyshev.T).reshape(-1, POSITIONS)
+
+
+def _nodes(weight: FloatArray, p: FloatArray, u: FloatArray, lower: bool) -> tuple[FloatArray, ...]:
+    """Nodes of mass p whose midpoints are at distance u from the nearer end."""
+    weight, p, u = (x.ravel() for x in np.broadcast_arrays(weight, p, u))
+    log_cdf = np.log(u + 0.5 * p) if lower else np.log1p(0.5 * p - u)
+    below = u - 0.5 * p if lower else 1 - u - 0.5 * p
+    return weight, np.log(p), log_cdf, np.log1p(p / below), log_cdf
+
+
+def _grid(power: int) -> _Grid:
+    size = 2 * MASSES // power
+    # zeros of a Chebyshev polynomial, stretched so that the first is at 0
+    nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
+    nodes = (nodes[0] - nodes) / (nodes[0] + 1)
+    nodes[0] = 1e-16
+    others = [np.delete(nodes, k) for k in range(size)]
+    rows = [np.poly(x)[::-1] / np.prod(node - x) for node, x in zip(nodes, others, strict=True)]
+    return _Grid(power, nodes ** (1 / power), np.array(rows))
+
+
+_GRIDS = {True: _grid(2), False: _grid(1)}
+_ANGLES = np.pi * (np.arange(POSITIONS) + 0.5) / POSITIONS
+# From sums of T_j to weights at the zeros of the next Chebyshev polynomial.
+_COSINES = 2 / POSITIONS * np.cos(np.arange(POSITIONS)[:, None] * _ANGLES)
+_COSINES[0] /= 2
