@@ -33,16 +33,25 @@ POLICIES = {
 }
 
 
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-def test_floats_lie_within_their_error_bound(policy: Policy) -> None:
-    found = float_quantities(policy, GRID)
+def assert_accurate(policy: Policy, grid: list[float]) -> None:
+    found = float_quantities(policy, grid)
     assert set(found) == set(QUANTITIES)
-    for i, n in enumerate(GRID):
+    for i, n in enumerate(grid):
         names = [name for name in QUANTITIES if in_domain(name, n)]
         for name, enclosure in enclose(policy, n, names).items():
             exact, value = float(enclosure), float(found[name][i])
             scale = error_scale(name, np.array([exact]), policy, np.array([n])).item()
             assert abs(value - exact) <= RELATIVE_ERROR * scale + 1e-300, (name, n, value, exact)
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_floats_lie_within_their_error_bound(policy: Policy) -> None:
+    assert_accurate(policy, GRID)
+
+
+def test_so_do_those_of_a_large_policy() -> None:
+    """Whose outcomes are summed in cells."""
+    assert_accurate(Policy(RNG.normal(size=20_000), np.arange(20_000)), [1.5, 3, 1000, 1e6])
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)

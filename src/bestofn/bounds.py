@@ -184,21 +184,29 @@ def _curvature_bound(policy: Policy, n: FloatArray, constant: float) -> FloatArr
             whole = np.exp(n * log_mass) * analytical_kl(n)
         return np.where(first, whole, curvature)
 
-    return sum_over_outcomes(term, policy, n)
+    return sum_over_outcomes(term, policy, n, symmetric=True)
 
 
-def _log_step_term(
-    n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
-) -> FloatArray:
-    pmf = np.exp(log_mass + log_mean_density(n - 1, step, log_cdf))
-    return pmf * np.minimum(analytical_kl(n), (n - 1) ** 2 * step**2 / 24)
+def _log_step(policy: Policy, n: FloatArray) -> FloatArray:
+    """Summed outcome by outcome: the minimum is not smooth, as `sum_over_outcomes` wants it."""
+    square = np.minimum(policy.log_step, 1e3) ** 2 / 24  # beyond, the formula is the minimum
+    return np.array(
+        [
+            np.exp(policy.log_mass + log_mean_density(each - 1, policy.log_step, policy.log_cdf))
+            @ np.minimum(analytical_kl(each), (each - 1) ** 2 * square)
+            for each in n.tolist()
+        ]
+    )
+
+
+def _sharp_win_rate_gap(policy: Policy, n: FloatArray) -> FloatArray:
+    return n / 12 * sum_over_outcomes(_sharp_win_rate_term, policy, n, symmetric=True)
 
 
 def _sharp_win_rate_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    increment = np.exp(2 * log_mass + (n - 1) * log_cdf) * -np.expm1(-(n - 1) * step)
-    return n / 12 * increment
+    return np.exp(2 * log_mass + (n - 1) * log_cdf) * -np.expm1(-(n - 1) * step)
 
 
 def _top_outcome_gap(log_top: float, n: FloatArray) -> FloatArray:
@@ -251,9 +259,9 @@ _FORMULAS: Mapping[str, Formula] = {
     "sharp_kl_gap": lambda policy, n: _curvature_bound(policy, n, 1 / 24),
     "sharp_kl_gap_delta": lambda policy, n: n * ((n - 1) * policy.delta) ** 2 / (24 * (n - 2)),
     "log_sobolev": lambda policy, n: _curvature_bound(policy, n, 1 / (2 * np.pi**2)),
-    "log_step": lambda policy, n: sum_over_outcomes(_log_step_term, policy, n),
+    "log_step": _log_step,
     "theorem_5_4_renyi": lambda policy, n: (n - 1) / 2 * policy.collision,
     "theorem_5_4_delta": lambda policy, n: (n - 1) / 2 * policy.delta,
-    "sharp_win_rate_gap": lambda policy, n: sum_over_outcomes(_sharp_win_rate_term, policy, n),
+    "sharp_win_rate_gap": _sharp_win_rate_gap,
     "sharp_win_rate_gap_delta": lambda policy, n: n * policy.delta**2 / 12,
 }
