@@ -27,3 +27,5 @@ rule all:
     default_target: True
     input:
         rules.audit.input,
+        rules.figures.input,
+        rules.notebooks.input,

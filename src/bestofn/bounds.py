@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from bestofn._validation import FloatArray, as_n
 from bestofn.certify import QUANTITIES, in_domain
 from bestofn.estimator import (
+    estimator_gap,
     expected_kl_estimator,
     expected_kl_estimator_gap,
     kl_estimator,
@@ -28,8 +29,6 @@ from bestofn.exact import (
 )
 from bestofn.kernels import (
     log_mean_density,
-    log_one_minus_exp,
-    normalised_gap,
     relative_entropy_term,
 )
 from bestofn.policy import Policy
@@ -209,9 +208,8 @@ def _sharp_win_rate_term(
     return np.exp(2 * log_mass + (n - 1) * log_cdf) * -np.expm1(-(n - 1) * step)
 
 
-def _top_outcome_gap(log_top: float, n: FloatArray) -> FloatArray:
-    step = -log_one_minus_exp(np.asarray(log_top))
-    return np.array([-np.expm1(-value * step) * normalised_gap(value, step) for value in n])
+def _top_outcome_gap(policy: Policy, n: FloatArray) -> FloatArray:
+    return np.array([estimator_gap(each, policy.log_mass[-1:])[0] for each in n.tolist()])
 
 
 def _advantage(policy: Policy, n: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -253,7 +251,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "theorem_3_4_renyi": lambda policy, n: 2 * n * (n - 1) * policy.collision,
     "theorem_3_4_delta": lambda policy, n: 2 * n * (n - 1) * policy.delta,
     "theorem_3_6_finite": lambda policy, n: analytical_kl(n) + policy.log_mass[-1],
-    "top_outcome_gap": lambda policy, n: _top_outcome_gap(policy.log_mass[-1], n),
+    "top_outcome_gap": _top_outcome_gap,
     "elementary_delta": lambda policy, n: n * policy.delta,
     "elementary_renyi": lambda policy, n: n * (n - 1) * policy.collision,
     "sharp_kl_gap": lambda policy, n: _curvature_bound(policy, n, 1 / 24),

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from bestofn._validation import FloatArray
 from bestofn.bounds import RELATIVE_ERROR, error_scale, float_quantities
 from bestofn.certify import BallPolicy, Inequality, decide, in_domain
-from bestofn.estimator import expected_kl_estimator_gap
-from bestofn.exact import analytical_kl, kl_gap
+from bestofn.estimator import estimator_gap
+from bestofn.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
 from bestofn.kernels import log_one_minus_exp
 from bestofn.policy import Policy
 
@@ -254,10 +254,14 @@ def _saturation(policy: Policy, n: FloatArray) -> _Tail:
 
 
 def _estimator_excess(policy: Policy, n: FloatArray) -> _Tail:
-    """A lower bound on E[d_n] - KL over (1 - top)^n: the induction step of its proof."""
-    rest = _rest(policy)
+    """E[d_n] - KL over (1 - top)^n: the induction step of its proof (docs/theory.md)."""
+    rest, log_rest = _rest(policy), log_one_minus_exp(policy.log_mass[-1:])
+
+    def term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
+        return pmf(n, log_mass, log_cdf, step) * estimator_gap(n, log_mass + log_rest)
+
     top_gap = float_quantities(policy, n, ["top_outcome_gap"])["top_outcome_gap"]
-    return _summed((kl_gap(rest, n), -expected_kl_estimator_gap(rest, n), top_gap))
+    return _summed((kl_gap(rest, n), -sum_over_outcomes(term, rest, n), top_gap))
 
 
 def _summed(terms: Iterable[FloatArray]) -> _Tail:

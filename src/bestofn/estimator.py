@@ -16,6 +16,7 @@ from bestofn.kernels import (
 from bestofn.policy import ReferencePolicy
 
 __all__ = [
+    "estimator_gap",
     "expected_kl_estimator",
     "expected_kl_estimator_gap",
     "kl_estimator",
@@ -115,9 +116,18 @@ def _estimator_term(
 def _estimator_gap_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    # the estimator's gap is that of the top outcome [1 - eps, 1]
-    top = -log_one_minus_exp(log_mass)
-    return pmf(n, log_mass, log_cdf, step) * -np.expm1(-n * top) * normalised_gap(n, top)
+    return pmf(n, log_mass, log_cdf, step) * estimator_gap(n, log_mass)
+
+
+def estimator_gap(n: float, log_eps: FloatArray) -> FloatArray:
+    """The analytical formula minus d_n(eps), without subtracting them: the gap of the top outcome.
+
+    Examples:
+        >>> estimator_gap(2.0, np.array([0.0])).tolist()  # log 2 - 1/2
+        [0.1931471805599453]
+    """
+    step = -log_one_minus_exp(log_eps)
+    return -np.expm1(-n * step) * normalised_gap(n, step)
 
 
 def kl_estimator_second_moment(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:

@@ -269,7 +269,8 @@ def markov_language_model(
 
     Args:
         vocabulary: number of tokens, the end token not counted.
-        max_length: longest response, in tokens, 1 to 1000; at most 10^7 responses in all.
+        max_length: longest response, in tokens, 1 to 1000; at most 10^7 responses in all, and as
+            many transitions between tokens.
         scale: standard deviation of the logits, 0 to 100.
         end_logit: added to the logit of the end token, -100 to 100.
         reward: "log_likelihood" or "negative_length", the two rewards of the paper's Figure 4.
@@ -287,10 +288,11 @@ def markov_language_model(
     vocabulary = _count("vocabulary", vocabulary)
     max_length = _count("max_length", max_length, LONGEST)
     _one_of("reward", reward, ("log_likelihood", "negative_length"))
-    if number_of_sequences(vocabulary, max_length) > LARGEST_SIZE:
+    transitions = (vocabulary + 1) ** 2
+    if max(number_of_sequences(vocabulary, max_length), transitions) > LARGEST_SIZE:
         raise ValueError(
-            f"max_length = {max_length} with vocabulary = {vocabulary} gives too many responses: "
-            f"expected at most {LARGEST_SIZE}"
+            f"max_length = {max_length} with vocabulary = {vocabulary} gives too many responses "
+            f"or transitions: expected at most {LARGEST_SIZE} of each"
         )
     model = draw_language_model(
         vocabulary,
@@ -330,10 +332,16 @@ def random_stream(seed: int, stream: int) -> np.random.Generator:
         seed: the seed of the whole pipeline, >= 0.
         stream: number of the stream, >= 0; policies with the same number share their draws.
 
+    Raises:
+        ValueError: if a number is negative.
+
     Examples:
         >>> random_stream(1, 2).random() == random_stream(1, 2).random()
         True
     """
+    for name, number in (("seed", seed), ("stream", stream)):
+        if number < 0:
+            raise ValueError(f"{name} = {number!r}: expected a whole number >= 0")
     key = (int.from_bytes(b"policy", "big"), stream)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 

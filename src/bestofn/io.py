@@ -58,7 +58,8 @@ def write_table(table: Mapping[str, ArrayLike], path: str | os.PathLike[str]) ->
     """Write columns of equal length as a Parquet file, atomically.
 
     Args:
-        table: name -> one-dimensional array of numbers, booleans or strings. nan is kept as nan.
+        table: name -> one-dimensional array of numbers (of at most 8 bytes), booleans or strings.
+            nan is kept as nan.
         path: the file; replaced if it exists.
 
     Raises:
@@ -97,7 +98,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a column has a missing value.
+        ValueError: if a column has a missing value or holds anything else.
 
     Examples:
         >>> import tempfile
@@ -142,27 +143,36 @@ def log_to(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _vector(name: str, values: ArrayLike) -> NDArray[Any]:
-    array = np.ascontiguousarray(values)
-    if np.ndim(values) != 1:
-        raise ValueError(f"column {name} has shape {np.shape(values)}: expected one dimension")
-    return array
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"column {name} is ragged: expected one dimension") from None
+    if array.ndim != 1:
+        raise ValueError(f"column {name} has shape {array.shape}: expected one dimension")
+    if array.dtype.kind == "U" and not _all_text(np.asarray(values, object)):
+        raise ValueError(f"column {name} mixes strings with other values: expected one type")
+    # buffers are handed over as they lie in memory
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
 def _to_arrow(name: str, values: NDArray[Any]) -> pa.Array:
-    if values.dtype.kind in "iuf":
+    if values.dtype.kind in "iuf" and values.dtype.itemsize <= 8:
         kind = pa.from_numpy_dtype(values.dtype)
         return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(values)])
     if values.dtype.kind == "b":
         bits = pa.py_buffer(np.packbits(values, bitorder="little"))
         return pa.Array.from_buffers(pa.bool_(), values.size, [None, bits])
-    texts = values.tolist()
-    if not all(isinstance(text, str) for text in texts):
+    if not _all_text(values):
         raise ValueError(
             f"column {name} has dtype {values.dtype}: expected numbers, booleans or strings"
         )
-    encoded = [text.encode() for text in texts]
+    encoded = [text.encode() for text in values.tolist()]
     ends = pa.py_buffer(np.cumsum([0, *map(len, encoded)], dtype=np.int32))
     return pa.StringArray.from_buffers(len(encoded), ends, pa.py_buffer(b"".join(encoded)))
+
+
+def _all_text(values: NDArray[Any]) -> bool:
+    return all(isinstance(value, str) for value in values.tolist())
 
 
 def _to_numpy(name: str, column: pa.Array) -> NDArray[Any]:
@@ -170,5 +180,8 @@ def _to_numpy(name: str, column: pa.Array) -> NDArray[Any]:
         raise ValueError(f"column {name} has {column.null_count} missing values: expected none")
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         return np.from_dlpack(column)
-    kind = np.bool_ if pa.types.is_boolean(column.type) else np.str_
-    return np.array(column.to_pylist(), dtype=kind)
+    if pa.types.is_boolean(column.type):
+        return np.array(column.to_pylist(), dtype=np.bool_)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.array(column.to_pylist(), dtype=np.str_)
+    raise ValueError(f"column {name} has type {column.type}: expected numbers, booleans or strings")

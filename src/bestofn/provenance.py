@@ -6,25 +6,28 @@ Snakemake does not see a library: a rule whose inputs lack these files would ser
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["library_modules"]
 
 PACKAGE = Path(__file__).parent
+OURS = (PACKAGE.name, "")
+"""First part of a module's name, as imported; empty in a relative import."""
 
 
 def library_modules(script: str | Path) -> list[str]:
-    """Paths of the modules of this package that `script` imports, directly or through others (ours).
+    """Paths of this package's modules that `script` imports, directly or through others (ours).
 
     Args:
-        script: path of a Python file, whose imports of the package name modules, not lazy names:
-            `from bestofn.exact import exact_kl`.
+        script: path of a Python file that says what it imports, as in `from bestofn.exact import
+            exact_kl` or `from bestofn import exact_kl`; not `import bestofn`.
 
     Returns:
         Sorted paths, among them the package's `__init__.py`; empty if the script uses none.
 
     Raises:
-        ValueError: if the script imports a name of the package that is not a module.
+        ValueError: if a module or name is not one of the package, or an import is relative.
 
     Examples:
         >>> [Path(path).name for path in library_modules(PACKAGE / "kernels.py")]
@@ -41,19 +44,36 @@ def library_modules(script: str | Path) -> list[str]:
 
 def _imported(path: Path) -> set[Path]:
     modules: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        modules |= {_module_path(name, path) for name in names if name.split(".")[0] == PACKAGE.name}
+    for node in _nodes(path):
+        names = _names(node)
+        modules |= {_path(name, path) for name in names if name.split(".")[0] in OURS}
     return modules | {PACKAGE / "__init__.py"} if modules else modules
 
 
-def _module_path(name: str, script: Path) -> Path:
+def _nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _names(node: ast.AST) -> list[str]:
+    """The modules that a statement imports, by name."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    if node.module != PACKAGE.name or node.level:
+        return ["." * node.level + (node.module or "")]
+    home = _home_of_public_names()
+    return [f"{PACKAGE.name}.{home.get(alias.name, alias.name)}" for alias in node.names]
+
+
+def _home_of_public_names() -> dict[str, str]:
+    stub = _nodes(PACKAGE / "__init__.pyi")
+    imports = [node for node in stub if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
+def _path(name: str, script: Path) -> Path:
     path = PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
     if not path.is_file():
-        raise ValueError(f"{script} imports {name}: expected a module, as in bestofn.exact")
+        raise ValueError(f"{script} imports {name}: expected a module or public name of bestofn")
     return path

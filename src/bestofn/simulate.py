@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ __all__ = [
     "LITERAL_BUDGET",
     "EstimatorErrors",
     "draw_pool",
+    "draw_responses",
     "draw_selections",
     "draw_selections_literally",
     "simulate_kl_estimator",
@@ -54,10 +54,11 @@ def stream(seed: int, *key: str | float) -> np.random.Generator:
         ValueError: if `seed` is negative.
 
     Examples:
-        >>> first, again = stream(1, "uniform", 10), stream(1, "uniform", 10.0)
-        >>> first.integers(1 << 30) == again.integers(1 << 30) != stream(1, "uniform", 11).integers(1 << 30)
-        True
+        >>> [int(stream(1, "uniform", n).integers(1000)) for n in (10, 10.0, 11)]
+        [648, 648, 188]
     """
+    if seed < 0:
+        raise ValueError(f"seed = {seed!r}: expected a whole number >= 0")
     text = repr([part if isinstance(part, str) else float(part) for part in key])
     words = np.frombuffer(sha256(text.encode()).digest(), dtype="<u4").tolist()
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=words))
@@ -105,7 +106,7 @@ def draw_selections(
     *,
     literal_budget: int = LITERAL_BUDGET,
 ) -> IndexArray:
-    """Best-of-n selections: literally where that is cheap, by inverting the CDF of pi_n elsewhere.
+    """Best-of-n selections: literally where that is cheap, by inverting the CDF elsewhere.
 
     The CDF of best-of-n is F^n, inverted in log F, which is accurate at both ends: outcomes of mass
     1e-12 at the top are selected as often as they should be, up to n = 1e12.
@@ -115,7 +116,7 @@ def draw_selections(
         n: a real number from 1 to 1e12.
         size: number of selections, or their shape.
         rng: source of randomness.
-        literal_budget: `draw_selections_literally` is used for whole n up to this many draws in all.
+        literal_budget: whole n up to this many draws in all use `draw_selections_literally`.
 
     Returns:
         Shape `size`: the index of each selected outcome, from 0 (lowest reward) to L - 1.
@@ -146,14 +147,34 @@ def _invert(policy: Policy, n: float, size: Size, rng: np.random.Generator) -> I
     return np.searchsorted(policy.log_cdf, rng.standard_exponential(size) / -n)
 
 
+def draw_responses(log_prob: ArrayLike, size: Size, rng: np.random.Generator) -> IndexArray:
+    """Independent draws from the policy, as the index of each response.
+
+    Args:
+        log_prob: natural log-probability of each response, shape (R,); they are normalised to sum
+            to 1.
+        size: number of draws, or their shape.
+        rng: source of randomness.
+
+    Raises:
+        ValueError: if `log_prob` is empty, not one-dimensional or not real, or if an entry is nan
+            or +inf, or all are -inf.
+
+    Examples:
+        >>> draw_responses(np.log([0.2, 0.8]), 5, np.random.default_rng(0)).tolist()
+        [1, 1, 0, 0, 1]
+    """
+    mass = np.exp(_normalised(log_prob))
+    return rng.choice(mass.size, size=size, p=mass / mass.sum())
+
+
 def draw_pool(
     log_prob: ArrayLike, reward: ArrayLike, size: Size, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """A pool of independent responses, each with its log-probability and reward.
 
     Args:
-        log_prob: natural log-probability of each response of the policy, shape (R,); they are
-            normalised to sum to 1.
+        log_prob: as for `draw_responses`.
         reward: reward of each response, shape (R,).
         size: number of candidates N, or the shape of several pools, (..., N).
         rng: source of randomness.
@@ -162,30 +183,33 @@ def draw_pool(
         The candidates' normalised log-probabilities and their rewards, both of shape `size`.
 
     Raises:
-        ValueError: if an array is empty, not one-dimensional or not real, if the lengths differ, or
-            if a log-probability is nan or +inf, or all are -inf.
+        ValueError: as `draw_responses`, or if the lengths differ.
 
     Examples:
-        >>> log_prob, reward = draw_pool(np.log([0.2, 0.8]), [1.0, 0.0], 5, np.random.default_rng(0))
+        >>> rng = np.random.default_rng(0)
+        >>> log_prob, reward = draw_pool(np.log([0.2, 0.8]), [1.0, 0.0], 5, rng)
         >>> np.exp(log_prob).round(1).tolist(), reward.tolist()
-        ([0.8, 0.8, 0.2, 0.2, 0.2], [0.0, 0.0, 1.0, 1.0, 1.0])
+        ([0.8, 0.8, 0.2, 0.2, 0.8], [0.0, 0.0, 1.0, 1.0, 0.0])
     """
-    log_prob = as_real_vector("log_prob", log_prob)
-    reward = as_real_vector("reward", reward)
+    log_prob, reward = _normalised(log_prob), as_real_vector("reward", reward)
     if log_prob.size != reward.size:
         raise ValueError(
             f"log_prob and reward must have equal lengths, got {log_prob.size} and {reward.size}"
         )
+    drawn = draw_responses(log_prob, size, rng)
+    return log_prob[drawn], reward[drawn]
+
+
+def _normalised(log_prob: ArrayLike) -> FloatArray:
+    log_prob = as_real_vector("log_prob", log_prob)
     reject_entries(
         "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
     )
     largest = log_prob.max()
     if largest == -np.inf:
-        raise ValueError("log_prob is -inf everywhere: expected one response of positive probability")
-    mass = np.exp(log_prob - largest)
-    total = mass.sum()
-    drawn = rng.choice(mass.size, size=size, p=mass / total)
-    return (log_prob - largest - np.log(total))[drawn], reward[drawn]
+        raise ValueError("log_prob is -inf everywhere: expected a response of probability > 0")
+    normalised: FloatArray = log_prob - largest - np.log(np.sum(np.exp(log_prob - largest)))
+    return normalised
 
 
 def simulate_kl_estimator(
@@ -203,23 +227,25 @@ def simulate_kl_estimator(
     Args:
         policy: the reference policy, L outcomes.
         n: real numbers from 1 to 1e12, any shape.
-        selections: number M of selections that one estimate averages over.
+        selections: number M of selections that one estimate averages over, at least 1.
         repeats: number R of independent estimates, at least 2.
         seed: seed of the study; every (`name`, n) has its own `stream`.
         name: name of the policy.
         literal_budget: as for `draw_selections`, over the R M selections of one n.
 
     Returns:
-        Over the R estimates, for each n, in nats: their mean; the mean minus the exact KL (bias); their
-        standard deviation, which is the standard error of one estimate; their root mean square error.
-        The bias itself has standard error `standard_error / sqrt(R)`.
+        Over the R estimates, for each n, in nats: their mean; the mean minus the exact KL (bias);
+        their standard deviation, which is the standard error of one estimate; their root mean
+        square error. The bias itself has standard error `standard_error / sqrt(R)`.
 
     Raises:
-        ValueError: if an n is not a real number from 1 to 1e12, or `selections` < 1 or `repeats` < 2.
+        ValueError: if an n is not a real number from 1 to 1e12, or there are too few selections or
+            repeats.
 
     Examples:
         >>> policy = Policy.from_probabilities([1.0])  # one outcome: the estimator is exactly 0
-        >>> simulate_kl_estimator(policy, [1, 10], selections=5, repeats=2, seed=0, name="one").rmse.tolist()
+        >>> study = {"selections": 5, "repeats": 2, "seed": 0, "name": "one"}
+        >>> simulate_kl_estimator(policy, [1, 10], **study).rmse.tolist()
         [0.0, 0.0]
     """
     if selections < 1 or repeats < 2:
@@ -227,9 +253,10 @@ def simulate_kl_estimator(
             f"expected selections >= 1 and repeats >= 2, got {selections} and {repeats}"
         )
     n = as_n(n)
+    size = (repeats, selections)
     estimates = np.array(
         [
-            _estimates(policy, value, (repeats, selections), stream(seed, name, value), literal_budget)
+            _estimates(policy, value, size, stream(seed, name, value), literal_budget)
             for value in n.ravel().tolist()
         ]
     ).reshape(*n.shape, repeats)
@@ -243,12 +270,13 @@ def simulate_kl_estimator(
 
 
 def _estimates(
-    policy: Policy, n: float, size: Sequence[int], rng: np.random.Generator, literal_budget: int
+    policy: Policy, n: float, size: Size, rng: np.random.Generator, literal_budget: int
 ) -> FloatArray:
-    selected = draw_selections(policy, n, tuple(size), rng, literal_budget=literal_budget)
+    selected = draw_selections(policy, n, size, rng, literal_budget=literal_budget)
     # the estimator is evaluated once per outcome or once per selection, whichever are fewer
     if len(policy) < selected.size:
         values = kl_estimator(policy.log_mass, n)[selected]
     else:
         values = kl_estimator(policy.log_mass[selected], n)
-    return values.mean(axis=-1)
+    mean: FloatArray = np.mean(values, axis=-1)
+    return mean

@@ -6,10 +6,14 @@ curves here are those of a policy without atoms; docs/theory.md says what atoms 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
+from scipy.optimize.elementwise import find_root
+from scipy.special import zeta
 
 from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries
 from bestofn.exact import analytical_kl
@@ -17,8 +21,12 @@ from bestofn.exact import analytical_kl
 __all__ = [
     "Tradeoff",
     "best_of_n_tradeoff",
+    "excess_kl",
     "optimal_kl",
     "rewind_and_repeat",
+    "smallest_n_within",
+    "tilt_with_advantage",
+    "tilt_with_win_rate",
     "tilted_tradeoff",
 ]
 
@@ -38,13 +46,13 @@ class Tradeoff(NamedTuple):
 
 
 def best_of_n_tradeoff(n: ArrayLike) -> Tradeoff:
-    """Best-of-n without atoms: win rate n/(n+1) at log n - (n-1)/n nats (paper, Eq. 4, Theorem 5.3).
+    """Best-of-n without atoms: win rate n/(n+1), log n - (n-1)/n nats (paper, Eq. 4, Theorem 5.3).
 
     Args:
         n: real numbers from 1 to 1e12, any shape.
 
     Returns:
-        Arrays of the shape of `n`.
+        Arrays of the shape of `n`; n draws.
 
     Raises:
         ValueError: if an n is not a real number from 1 to 1e12.
@@ -58,7 +66,7 @@ def best_of_n_tradeoff(n: ArrayLike) -> Tradeoff:
 
 
 def rewind_and_repeat(acceptance: ArrayLike) -> Tradeoff:
-    """Redraw until the reward is among the best fraction `acceptance` (paper, Section 6, our reading).
+    """Redraw until the reward is among the best fraction q (paper, Section 6, our reading).
 
     The density is 1/q on the top q of the quantiles: win rate 1 - q/2 at log(1/q) nats.
 
@@ -66,7 +74,7 @@ def rewind_and_repeat(acceptance: ArrayLike) -> Tradeoff:
         acceptance: q, real numbers in (0, 1], any shape.
 
     Returns:
-        Arrays of the shape of `acceptance`.
+        Arrays of the shape of `acceptance`; 1/q expected draws.
 
     Raises:
         ValueError: if an acceptance lies outside (0, 1].
@@ -77,13 +85,7 @@ def rewind_and_repeat(acceptance: ArrayLike) -> Tradeoff:
     """
     q = as_real_array("acceptance", acceptance)
     reject_entries("acceptance", q, ~((q > 0) & (q <= 1)), "a fraction in (0, 1]")
-    return Tradeoff(1 - q / 2, -np.log(q), 1 / q)
-
-
-# Bernoulli numbers B_2k/(2k)! : log(sinh(b/2)/(b/2)) = sum_k B_2k b^2k / (2k (2k)!), |b| < 2 pi
-_BERNOULLI = np.array([2 * (-1) ** (k + 1) * np.sum(np.arange(999.0, 0, -1) ** (-2 * k)) / (2 * np.pi) ** (2 * k)
-                       for k in range(1, 14)])
-_BERNOULLI[0] = 1 / 12
+    return Tradeoff(1 - q / 2, 0.0 - np.log(q), 1 / q)
 
 
 def tilted_tradeoff(beta: ArrayLike) -> Tradeoff:
@@ -96,8 +98,8 @@ def tilted_tradeoff(beta: ArrayLike) -> Tradeoff:
         beta: inverse temperature, real numbers in [0, 1e15], any shape.
 
     Returns:
-        Arrays of the shape of `beta`; relative error below 1e-12, also of W - 1/2 as beta -> 0. The
-        expected number of draws is nan: it has no sampling procedure of its own.
+        Arrays of the shape of `beta`; relative error below 1e-12 (of a KL above 1e-300). The number
+        of draws is nan: the optimum has no sampling procedure of its own.
 
     Raises:
         ValueError: if a beta lies outside [0, 1e15].
@@ -106,65 +108,146 @@ def tilted_tradeoff(beta: ArrayLike) -> Tradeoff:
         >>> [round(float(value), 6) for value in tilted_tradeoff(0.0)[:2]]
         [0.5, 0.0]
         >>> [round(float(value), 6) for value in tilted_tradeoff(2.0)[:2]]
-        [0.656518, 0.151965]
+        [0.656518, 0.151596]
     """
     beta = as_real_array("beta", beta)
     reject_entries("beta", beta, ~((beta >= 0) & (beta <= 1e15)), "a real number in [0, 1e15]")
-    excess, kl = _tilted(beta)
-    return Tradeoff(0.5 + excess, kl, np.full_like(beta, np.nan))
+    win_rate = np.where(beta <= 1, 0.5 + _advantage(beta), 1 - _shortfall(beta))
+    return Tradeoff(win_rate[()], _tilted_kl(beta), np.full_like(beta, np.nan)[()])
 
 
-def _tilted(beta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Win rate minus one half, and KL."""
-    order = np.arange(1, _BERNOULLI.size + 1)
-    small = np.minimum(beta, 1.0)
-    square = small * small
-    excess = small * np.polynomial.polynomial.polyval(square, _BERNOULLI)
-    kl = square * np.polynomial.polynomial.polyval(square, _BERNOULLI * (1 - 1 / (2 * order)))
-    large = np.maximum(beta, 1.0)
-    rest = np.exp(-large)
-    far_excess = 0.5 / np.tanh(large / 2) - 1 / large
-    # beta W - log((e^beta - 1)/beta) = log beta - 1 + beta e^-beta/(1 - e^-beta) - log(1 - e^-beta)
-    far_kl = np.log(large) - 1 + large * rest / (1 - rest) - np.log1p(-rest)
-    near = beta <= 1
-    return np.where(near, excess, far_excess), np.where(near, kl, far_kl)
-
-
-def optimal_kl(win_rate: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """The least KL at which a policy can have a given win rate, and the tilt that attains it (ours).
+def optimal_kl(win_rate: ArrayLike) -> FloatArray:
+    """The least KL, in nats, at which a policy can have a given win rate (ours).
 
     Args:
-        win_rate: real numbers in [1/2, 1 - 1e-13], any shape.
+        win_rate: real numbers in [1/2, 1), any shape.
 
     Returns:
-        The KL in nats and beta of `tilted_tradeoff`, arrays of the shape of `win_rate`. Any beta
-        gives the proven lower bound beta W - log((e^beta-1)/beta) (Gibbs), so an error in beta only
-        costs its square.
+        Same shape as `win_rate`; relative error below 1e-12, the win rate taken as exact.
 
     Raises:
-        ValueError: if a win rate lies outside [1/2, 1 - 1e-13].
+        ValueError: if a win rate lies outside [1/2, 1).
 
     Examples:
-        >>> kl, beta = optimal_kl(2 / 3)
+        >>> kl = optimal_kl(2 / 3)
         >>> round(float(kl), 6), round(float(analytical_kl(2) / kl - 1), 4)
-        (0.172652, 0.1187)
+        (0.172647, 0.1187)
+    """
+    return _tilted_kl(tilt_with_win_rate(win_rate))
+
+
+def tilt_with_win_rate(win_rate: ArrayLike) -> FloatArray:
+    """The beta at which `tilted_tradeoff` has a given win rate (ours).
+
+    Args:
+        win_rate: real numbers in [1/2, 1), any shape.
+
+    Returns:
+        Same shape as `win_rate`; relative error below 1e-12, the win rate taken as exact.
+
+    Raises:
+        ValueError: if a win rate lies outside [1/2, 1).
+
+    Examples:
+        >>> round(float(tilt_with_win_rate(tilted_tradeoff(2.0).win_rate)), 12)
+        2.0
     """
     win_rate = as_real_array("win_rate", win_rate)
-    bad = ~((win_rate >= 0.5) & (win_rate <= 1 - 1e-13))
-    reject_entries("win_rate", win_rate, bad, "a win rate in [1/2, 1 - 1e-13]")
-    target = win_rate - 0.5
-    beta = _tilt_of(target)
-    excess, kl = _tilted(beta)
-    # the tangent of the frontier at beta: exact at the root, second order beside it
-    return kl + beta * (target - excess), beta
+    bad = ~((win_rate >= 0.5) & (win_rate < 1))
+    reject_entries("win_rate", win_rate, bad, "a win rate in [1/2, 1)")
+    # both differences are exact in float64
+    return tilt_with_advantage(win_rate - 0.5, 1 - win_rate)
 
 
-def _tilt_of(excess: FloatArray) -> FloatArray:
-    """Root in beta of win rate - 1/2 = `excess`, by bisection in log beta and a Newton polish."""
-    # beta/12 >= excess near 0 and 1/2 - 1/beta ~ excess near 1/2 bracket the root
-    low, high = 12 * excess, 12 * excess + 1 / (0.5 - excess)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        below = _tilted(middle)[0] < excess
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return 0.5 * (low + high)
+def tilt_with_advantage(advantage: FloatArray, shortfall: FloatArray) -> FloatArray:
+    """`tilt_with_win_rate`, for a win rate W so close to 1/2 that a float would round it (ours).
+
+    Args:
+        advantage: W - 1/2, in [0, 1/2).
+        shortfall: 1 - W, in (0, 1/2], same shape. The smaller of the two settles the precision.
+
+    Returns:
+        Same shape; relative error below 1e-12.
+
+    Examples:
+        >>> float(tilt_with_advantage(np.array(1e-100), np.array(0.5)))  # 12 (W - 1/2)
+        1.2e-99
+    """
+
+    def difference(beta: FloatArray, advantage: FloatArray, shortfall: FloatArray) -> FloatArray:
+        return np.where(beta <= 1, _advantage(beta) - advantage, shortfall - _shortfall(beta))
+
+    # beta is at least 12 (W - 1/2) and at most 1/(1 - W): twice as wide, whatever the rounding
+    bracket = (6 * advantage, 2 / shortfall)
+    return np.asarray(find_root(difference, bracket, args=(advantage, shortfall)).x)[()]
+
+
+def excess_kl(n: ArrayLike) -> FloatArray:
+    """What best-of-n without atoms costs beyond the optimum, relative to the optimum (ours).
+
+    It decreases from 1/3 as n -> 1 and is about 1/(2 n^2 (log n - 1)) for large n.
+
+    Args:
+        n: real numbers above 1, up to 1e12, any shape.
+
+    Returns:
+        Same shape as `n`: KL over optimal KL at the same win rate, minus 1; absolute error below
+        1e-12.
+
+    Raises:
+        ValueError: if an n is not a real number above 1, up to 1e12.
+
+    Examples:
+        >>> excess_kl([2, 10, 300]).round(7).tolist()
+        [0.1187388, 0.0033429, 1.2e-06]
+    """
+    n = as_n(n)
+    reject_entries("n", n, n == 1, "above 1: there neither costs anything")
+    beta = tilt_with_advantage((n - 1) / (2 * (n + 1)), 1 / (n + 1))
+    return analytical_kl(n) / _tilted_kl(beta) - 1
+
+
+def smallest_n_within(fraction: float) -> int:
+    """Least n >= 2 at which best-of-n costs at most 1 + fraction times the optimum (ours).
+
+    Args:
+        fraction: the `excess_kl` allowed, in [1e-9, inf).
+
+    Raises:
+        ValueError: if the fraction lies outside [1e-9, inf).
+
+    Examples:
+        >>> smallest_n_within(0.01), smallest_n_within(0.001)
+        (7, 17)
+    """
+    if not 1e-9 <= fraction < np.inf:
+        raise ValueError(f"fraction = {fraction!r}: expected a number in [1e-9, inf)")
+    candidates = range(2, 10**6)
+    return candidates[bisect_left(candidates, -fraction, key=lambda n: -float(excess_kl(n)))]
+
+
+# With c_k = B_2k/(2k)! = -2 (-1)^k zeta(2k)/(2 pi)^2k, the tilt has win rate 1/2 + sum of
+# c_k beta^(2k-1) and KL sum of c_k (1 - 1/2k) beta^2k: enough terms for beta <= 1.
+_ORDER = np.arange(1, 13)
+_BERNOULLI = -2.0 * (-1.0) ** _ORDER * zeta(2 * _ORDER) / (2 * np.pi) ** (2 * _ORDER)
+
+
+def _advantage(beta: FloatArray) -> FloatArray:
+    """Win rate minus 1/2 of the tilt, for beta <= 1."""
+    small = np.minimum(beta, 1.0)
+    return np.asarray(small * polyval(small**2, _BERNOULLI))
+
+
+def _shortfall(beta: FloatArray) -> FloatArray:
+    """1 minus the win rate of the tilt, 1/beta - 1/(e^beta - 1), for beta >= 1."""
+    large = np.maximum(beta, 1.0)
+    return 1 / large + np.exp(-large) / np.expm1(-large)
+
+
+def _tilted_kl(beta: FloatArray) -> FloatArray:
+    square = np.minimum(beta, 1.0) ** 2
+    near = square * polyval(square, _BERNOULLI * (1 - 1 / (2 * _ORDER)))
+    large = np.maximum(beta, 1.0)
+    rest = np.exp(-large)
+    far = np.log(large) - 1 + large * rest / (1 - rest) - np.log1p(-rest)
+    return np.asarray(np.where(beta <= 1, near, far))[()]

@@ -1,0 +1,297 @@
+"""The look of the figures, and writing them byte for byte the same each time.
+
+Sizes are those of an ICML page. Each role has one colour, line style and marker throughout; the
+colours are told apart by colour-blind readers and, by their luminance, in grey.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import rc_context, rcParamsDefault
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from matplotlib.ticker import LogLocator
+from matplotlib.typing import RcKeyType
+from numpy.typing import NDArray
+
+from bestofn.io import atomic_path
+
+__all__ = [
+    "COLOURS",
+    "LINES",
+    "WIDTHS",
+    "Table",
+    "figure_style",
+    "label",
+    "new_figure",
+    "rows_where",
+    "save_figure",
+    "spread",
+    "use_log_axes",
+]
+
+WIDTHS: Mapping[str, float] = MappingProxyType({"single": 3.25, "double": 6.75})
+"""Width in inches of a figure in one column and across both columns of an ICML page."""
+
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "black": "#000000",
+        "blue": "#004488",
+        "red": "#BB5566",
+        "yellow": "#DDAA33",
+        "grey": "#999999",
+    }
+)
+"""Paul Tol's high-contrast palette, dark to light: the contrast survives in grey."""
+
+LINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "exact": {"color": COLOURS["black"], "linestyle": "-"},
+        "formula": {"color": COLOURS["blue"], "linestyle": "--"},
+        "estimator": {"color": COLOURS["red"], "linestyle": "-.", "linewidth": 0.9},
+        "rival": {"color": COLOURS["yellow"], "linestyle": (0, (3, 1, 1, 1, 1, 1))},
+        "optimum": {"color": COLOURS["black"], "linestyle": "-"},
+        "paper": {"color": COLOURS["blue"], "linestyle": "-"},
+        "sharp": {"color": COLOURS["red"], "linestyle": "-", "linewidth": 2.4},
+        "reference": {"color": COLOURS["grey"], "linestyle": ":"},
+    }
+)
+"""Colour and line style of each role, as keyword arguments of `Axes.plot`."""
+
+Table = Mapping[str, NDArray[Any]]
+"""Columns by name, as `bestofn.io.read_table` returns them."""
+
+SKIPPED_DEFAULTS = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
+
+METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType(
+    {
+        ".svg": {"Date": None, "Creator": None},
+        ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+        ".png": {"Software": None},
+    }
+)
+"""What each format would record of the time and the version that wrote it."""
+
+
+def figure_style(width: Literal["single", "double"], height: float) -> dict[RcKeyType, Any]:
+    """The rcParams of a figure, complete: the reader's own matplotlibrc changes nothing.
+
+    It changes nothing by itself: `new_figure` applies it in an `rc_context`.
+
+    Args:
+        width: "single" (3.25 in, one column of an ICML page) or "double" (6.75 in, both).
+        height: in inches, > 0.
+
+    Raises:
+        ValueError: if an argument is anything else.
+
+    Examples:
+        >>> figure_style("single", 2.2)["figure.figsize"]
+        (3.25, 2.2)
+    """
+    if width not in WIDTHS:
+        raise ValueError(f"width = {width!r}: expected one of {', '.join(WIDTHS)}")
+    if not 0 < height < float("inf"):
+        raise ValueError(f"height = {height!r}: expected a number of inches > 0")
+    defaults = {key: rcParamsDefault[key] for key in rcParamsDefault if key not in SKIPPED_DEFAULTS}
+    return defaults | {
+        "figure.figsize": (WIDTHS[width], height),
+        "figure.constrained_layout.use": True,
+        "figure.constrained_layout.h_pad": 0.02,
+        "figure.constrained_layout.w_pad": 0.02,
+        "savefig.dpi": 300,
+        # shipped with matplotlib, so that every machine draws the same; close to the Times of ICML
+        "font.family": "STIXGeneral",
+        "mathtext.fontset": "stix",
+        "font.size": 8.0,
+        "axes.titlesize": 8.0,
+        "axes.labelsize": 8.0,
+        "xtick.labelsize": 7.0,
+        "ytick.labelsize": 7.0,
+        "legend.fontsize": 7.0,
+        "legend.frameon": False,
+        "legend.handlelength": 2.4,
+        "legend.borderaxespad": 0.3,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.labelpad": 2.0,
+        "axes.titlepad": 3.0,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.minor.width": 0.4,
+        "ytick.minor.width": 0.4,
+        "xtick.major.size": 3.0,
+        "ytick.major.size": 3.0,
+        "xtick.minor.size": 1.5,
+        "ytick.minor.size": 1.5,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.0,
+        "pdf.fonttype": 42,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "bestofn",
+    }
+
+
+@contextmanager
+def new_figure(
+    paths: Iterable[str | os.PathLike[str]], width: Literal["single", "double"], height: float
+) -> Iterator[Figure]:
+    """An empty figure to draw on, written to files when done.
+
+    Args:
+        paths: files ending in .svg, .pdf or .png, as for `save_figure`.
+        width: as for `figure_style`, which holds meanwhile.
+        height: in inches.
+
+    Yields:
+        The figure.
+
+    Raises:
+        ValueError: as `figure_style` and `save_figure`; no file is then written.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with new_figure([f"{folder}/a.svg"], "single", 2.0) as figure:
+        ...         _ = figure.subplots().plot([1, 2])
+        ...     Path(folder, "a.svg").read_text()[:5]
+        '<?xml'
+    """
+    with rc_context(figure_style(width, height)):
+        figure = Figure()
+        yield figure
+        save_figure(figure, paths)
+
+
+def label(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    offset: tuple[float, float] = (0.0, 0.0),
+    *,
+    color: str = "black",
+    align: Literal["left", "center", "right"] = "left",
+    fraction: bool = False,
+) -> Annotation:
+    """Write `text` beside a point of a line, in place of an entry in a legend.
+
+    Args:
+        axes: where.
+        text: what; mathematics between dollar signs.
+        at: the point, in the units of the axes.
+        offset: of the text from it, in points, to the right and upwards.
+        color: of the text.
+        align: the side of the text that is at the point.
+        fraction: whether the point is a fraction of the axes instead.
+
+    Examples:
+        >>> label(Figure().subplots(), "exact", (0.5, 0.5), (0, 4)).get_text()
+        'exact'
+    """
+    return axes.annotate(
+        text,
+        at,
+        offset,
+        xycoords="axes fraction" if fraction else "data",
+        textcoords="offset points",
+        fontsize=7.0,
+        color=color,
+        ha=align,
+        va="center",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
+    )
+
+
+def use_log_axes(axes: Axes, which: Literal["x", "y", "both"] = "x", most: int = 7) -> None:
+    """Make axes logarithmic, with a labelled tick at each decade, or every few of them.
+
+    Args:
+        axes: the axes.
+        which: "x", "y" or "both".
+        most: about how many labelled ticks there is room for.
+
+    Examples:
+        >>> axes = Figure().subplots()
+        >>> use_log_axes(axes)
+        >>> axes.get_xscale(), axes.get_yscale()
+        ('log', 'linear')
+    """
+    for name in ("x", "y") if which == "both" else (which,):
+        scale = axes.set_xscale if name == "x" else axes.set_yscale
+        # a line starts at its first positive point, not with a drop to the frame
+        scale("log", nonpositive="mask")
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_major_locator(LogLocator(numticks=most))
+
+
+def spread(n: NDArray[np.float64], ratio: float = 1.5) -> list[int]:
+    """Indices of numbers far enough apart to be told apart on a logarithmic axis.
+
+    Args:
+        n: increasing numbers > 0.
+        ratio: of one to the next, at least.
+
+    Examples:
+        >>> spread(np.array([1.0, 2.0, 2.5, 3.0, 8.0]))
+        [0, 1, 3, 4]
+    """
+    chosen = [0]
+    for i, value in enumerate(n):
+        if value >= ratio * n[chosen[-1]]:
+            chosen.append(i)
+    return chosen
+
+
+def rows_where(table: Table, **values: object) -> dict[str, NDArray[Any]]:
+    """The rows of a table in which columns have given values.
+
+    Args:
+        table: columns of equal length.
+        values: of the columns named.
+
+    Examples:
+        >>> rows_where({"method": np.array(["a", "b"]), "n": np.array([1, 2])}, method="b")["n"]
+        array([2])
+    """
+    chosen = np.logical_and.reduce([table[name] == value for name, value in values.items()])
+    return {name: column[chosen] for name, column in table.items()}
+
+
+def save_figure(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Write a figure to files whose bytes depend on nothing but what it shows.
+
+    Args:
+        figure: the figure, drawn under `figure_style`, which must still hold.
+        paths: files ending in .svg, .pdf or .png; each is written whole or not at all.
+
+    Raises:
+        ValueError: if there is no path or one ends in anything else.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_figure(Figure(), [f"{folder}/a.png"])
+        ...     Path(folder, "a.png").read_bytes()[1:4]
+        b'PNG'
+    """
+    files = [Path(path) for path in paths]
+    if not files:
+        raise ValueError("paths is empty: expected at least one")
+    for path in files:
+        if path.suffix not in METADATA:
+            raise ValueError(f"path = {str(path)!r}: expected an ending {', '.join(METADATA)}")
+    # laid out once: a second pass would move things by a hair from format to format
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for path in files:
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, metadata=dict(METADATA[path.suffix]))

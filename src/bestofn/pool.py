@@ -1,0 +1,383 @@
+"""Best-of-n from a pool: the KL and the win rate of every n from N scored candidates of one prompt.
+
+The candidates are independent draws of the reference policy, so every n-subset of them is a sample
+of size n, and one pool serves all n. Three estimates of the KL: the paper's, averaged over all
+subsets; ours, which also uses the ranks and the probabilities of all candidates; and one that needs
+no likelihoods. Where a pool may hold the same response twice, equal pairs (log_prob, reward) are
+taken to be one response; name the responses by `response` if different ones can share both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bestofn._validation import FloatArray, as_integer_n, as_real_array, reject_entries
+from bestofn.estimator import kl_estimator
+from bestofn.exact import analytical_kl
+from bestofn.rank_corrected import (
+    Segments,
+    distinct_responses,
+    gap_and_error,
+    lay_out,
+    lay_out_ranks,
+)
+from bestofn.subsets import IndexArray, jackknife_error, rank, subset_cdf, subset_mean
+
+__all__ = [
+    "METHODS",
+    "Interval",
+    "best_of_n_weights",
+    "estimate_kl",
+    "estimate_win_rate",
+    "kl_interval",
+    "mean_interval",
+]
+
+SUM_TOLERANCE = 1e-6
+"""Log-probabilities of language models often come in single precision."""
+LARGEST_POOL = 10_000_000
+
+
+class Interval(NamedTuple):
+    """An estimate and its confidence interval."""
+
+    estimate: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+def best_of_n_weights(pool_size: int, n: ArrayLike) -> FloatArray:
+    """Chance that the i-th lowest of N candidates is the best of a random n-subset.
+
+    It is C(i-1, n-1) / C(N, n), by the recurrence w_{i-1} = w_i (i-n)/(i-1) from w_N = n/N.
+
+    Args:
+        pool_size: number of candidates N, a whole number from 1 to 10^7.
+        n: whole numbers from 1 to N, any shape.
+
+    Returns:
+        Shape of `n` followed by (N,), lowest reward first; each row sums to 1. Relative error below
+        N roundings; weights below 1e-308 may be 0.
+
+    Raises:
+        ValueError: if `pool_size` or an n is anything else.
+
+    Examples:
+        >>> best_of_n_weights(3, [1, 2, 3]).round(15)  # of 1/3, 1/3 and 1
+        array([[0.33333333, 0.33333333, 0.33333333],
+               [0.        , 0.33333333, 0.66666667],
+               [0.        , 0.        , 1.        ]])
+    """
+    size = _pool_size(pool_size)
+    order = as_integer_n(n, size)
+    weights: FloatArray = order[..., None] / size * subset_cdf(size - 1, order - 1)
+    return weights
+
+
+def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
+    """Win rate of best-of-n against one draw, a tie counting one half, from one prompt's pool.
+
+    The minimum-variance unbiased estimate without likelihoods: the mean, over every candidate and
+    every n-subset of the others, of a win of the subset's best (ours; the win rate is the paper's,
+    Section 5).
+
+    Args:
+        reward: rewards of N independent candidates, shape (N,), or of several pools, (..., N).
+        n: whole numbers from 1 to N - 1, any shape.
+
+    Returns:
+        Leading shape of `reward`, then the shape of `n`; n/(n+1) where no rewards tie.
+
+    Raises:
+        ValueError: if a reward is not finite, or an n is anything else.
+
+    Examples:
+        >>> estimate_win_rate([0.3, 0.1, 0.2], [1, 2]).round(15).tolist()
+        [0.5, 0.666666666666667]
+        >>> estimate_win_rate([1.0, 0.0, 1.0], 2).round(15).tolist()  # 1/2, 1, 1/2
+        0.666666666666667
+    """
+    rewards, lead = _rewards(reward)
+    size = rewards.shape[-1]
+    order = as_integer_n(n, size - 1)
+    ranked = rank(rewards)
+
+    def losses(k: int) -> FloatArray:
+        # a candidate beats the best of k others, or ties with it
+        cdf = subset_cdf(size - 1, np.asarray(k))
+        either = cdf[ranked.below] + cdf[ranked.below + ranked.ties - 1]
+        return np.asarray(0.5 * either.mean(axis=-1))
+
+    return np.asarray(1 - _shaped([losses(k) for k in order.ravel().tolist()], lead, order))[()]
+
+
+def estimate_kl(
+    log_prob: ArrayLike | None,
+    reward: ArrayLike,
+    n: ArrayLike,
+    method: str = "rank-corrected",
+    *,
+    response: ArrayLike | None = None,
+) -> FloatArray:
+    """KL divergence of best-of-n from the policy, in nats, from one prompt's pool.
+
+    "rank-corrected" (ours) lays out [0, 1] from the probabilities and the ranks of the candidates
+    (`bestofn.rank_corrected`); it is consistent as N grows, and exact once every response is seen.
+    "paper" is the mean of the paper's estimator (Eq. 25) over the best of every n-subset: unbiased
+    for its expectation, which exceeds the KL (the paper's Conjecture 4.4, a theorem here).
+    "rank-only" uses no likelihoods: tied rewards are outcomes of their frequency, others are taken
+    as a continuum, where the KL is the analytical formula.
+
+    Args:
+        log_prob: natural log-probabilities of N independent candidates, from -inf to 0, shape (N,),
+            or of several pools, (..., N). Of a whole response, not averaged over its tokens. It may
+            be None for "rank-only".
+        reward: their rewards, same shape.
+        n: whole numbers from 1 to N, any shape.
+        method: one of `METHODS`.
+        response: anything that names each candidate's response, same shape. Without it, candidates
+            of equal log-probability and reward are one response, unless far too many are drawn for
+            its probability; "rank-corrected" then takes them as several, tied.
+
+    Returns:
+        Leading shape of `reward` followed by the shape of `n`, from 0 to the analytical formula.
+
+    Raises:
+        ValueError: if an argument is anything else, or the probabilities of the distinct responses
+            of a pool sum to more than 1.
+
+    Examples:
+        >>> log_prob, reward = np.log([0.5, 0.5, 0.5]), [0.0, 1.0, 1.0]
+        >>> estimate_kl(log_prob, reward, [1, 2]).round(15).tolist()  # all seen: exact
+        [0.0, 0.130812035941137]
+        >>> estimate_kl(log_prob, reward, 2, method="paper").round(15).tolist()  # d_2(1/2)
+        0.179098831081123
+        >>> estimate_kl(None, [0.0, 1.0, 2.0], 2, method="rank-only").tolist()  # log 2 - 1/2
+        0.1931471805599453
+    """
+    pools = _checked(log_prob, reward, method, response)
+    order = as_integer_n(n, pools.size)
+    curve = _CURVES[method](pools)
+    return _shaped([curve.estimate(k) for k in order.ravel().tolist()], pools.lead, order)
+
+
+def kl_interval(
+    log_prob: ArrayLike | None,
+    reward: ArrayLike,
+    n: ArrayLike,
+    method: str = "rank-corrected",
+    *,
+    level: float = 0.95,
+    response: ArrayLike | None = None,
+) -> Interval:
+    """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
+
+    "rank-corrected" and "rank-only": the delta method on the logit of KL over the analytical
+    formula, which keeps the interval between 0 and the formula, with Student's t for
+    Satterthwaite's degrees of freedom. Of length 0 where every response is seen. "paper": the
+    jackknife over the candidates; it covers the mean of the estimator, not the KL below it.
+
+    Args:
+        log_prob: as for `estimate_kl`.
+        reward: as for `estimate_kl`.
+        n: whole numbers, any shape, from 1 to N, or to N - 1 for "paper".
+        method: one of `METHODS`.
+        level: coverage aimed at, strictly between 0 and 1.
+        response: as for `estimate_kl`.
+
+    Returns:
+        The estimate, and the lower and the upper end, each of the shape of `estimate_kl`.
+
+    Raises:
+        ValueError: as `estimate_kl`, or if `level` is not strictly between 0 and 1.
+
+    Examples:
+        >>> interval = kl_interval(np.log([0.2, 0.3, 0.3]), [0.0, 1.0, 1.0], 2)
+        >>> [round(float(end), 3) for end in interval]  # half of the mass is unseen
+        [0.177, 0.088, 0.192]
+    """
+    quantile = 0.5 + 0.5 * _level(level)
+    pools = _checked(log_prob, reward, method, response)
+    order = as_integer_n(n, pools.size - (method == "paper"))
+    curve = _CURVES[method](pools)
+    rows = [curve.interval(k, quantile) for k in order.ravel().tolist()]
+    columns = zip(*rows, strict=True) if rows else ([], [], [])
+    return Interval(*(_shaped(list(column), pools.lead, order) for column in columns))
+
+
+def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Mean over prompts of per-prompt estimates, with Student's t interval.
+
+    Args:
+        estimates: independent estimates along the first axis, shape (prompts, ...), at least 2.
+        level: coverage aimed at, strictly between 0 and 1.
+
+    Returns:
+        The mean, and the lower and the upper end, each of the remaining shape.
+
+    Raises:
+        ValueError: if there are fewer than 2 estimates, one is not finite, or `level` is not
+            strictly between 0 and 1.
+
+    Examples:
+        >>> [round(float(end), 3) for end in mean_interval([1.0, 2.0, 3.0])]
+        [2.0, -0.484, 4.484]
+    """
+    from scipy.special import stdtrit
+
+    values = as_real_array("estimates", estimates)
+    if values.ndim == 0 or values.shape[0] < 2:
+        raise ValueError(
+            f"estimates has shape {values.shape}: expected at least 2 along the first axis"
+        )
+    reject_entries("estimates", values, ~np.isfinite(values), "a finite number")
+    prompts = values.shape[0]
+    mean = values.mean(axis=0)
+    error = values.std(axis=0, ddof=1) / np.sqrt(prompts)
+    half = stdtrit(prompts - 1, 0.5 + 0.5 * _level(level)) * error
+    return Interval(mean, mean - half, mean + half)
+
+
+class _Pools(NamedTuple):
+    """Checked arguments: pools of shape (pools, N), and the leading shape they came in."""
+
+    log_prob: FloatArray
+    reward: FloatArray
+    response: IndexArray | None
+    lead: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return int(self.reward.shape[-1])
+
+
+class _Curve(NamedTuple):
+    """One method on given pools, as functions of n; arrays of shape (pools,)."""
+
+    estimate: Callable[[int], FloatArray]
+    interval: Callable[[int, float], Interval]
+
+
+def _paper(pools: _Pools) -> _Curve:
+    ranked = rank(pools.reward)
+    rising = np.take_along_axis(pools.log_prob, ranked.order, -1)
+    distinct, index = np.unique(rising, return_inverse=True)
+
+    def value(n: int) -> FloatArray:
+        return kl_estimator(distinct, n)[index].reshape(rising.shape)
+
+    def interval(n: int, quantile: float) -> Interval:
+        from scipy.special import stdtrit
+
+        values = value(n)
+        estimate = subset_mean(ranked, values, n)
+        half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, values, n)
+        return Interval(estimate, estimate - half, estimate + half)
+
+    return _Curve(lambda n: subset_mean(ranked, value(n), n), interval)
+
+
+def _rank_only(pools: _Pools) -> _Curve:
+    return _from_segments(lay_out_ranks(pools.reward))
+
+
+def _rank_corrected(pools: _Pools) -> _Curve:
+    distinct = distinct_responses(pools.log_prob, pools.reward, pools.response)
+    seen = float(np.bincount(distinct.pool, distinct.mass).max())
+    if seen > 1 + SUM_TOLERANCE:
+        raise ValueError(
+            f"log_prob: the probabilities of the distinct responses of a pool sum to {seen!r}: "
+            "expected at most 1, log-probabilities of whole responses"
+        )
+    return _from_segments(lay_out(distinct, identified=pools.response is not None))
+
+
+def _from_segments(segments: Segments) -> _Curve:
+    def interval(n: int, quantile: float) -> Interval:
+        return _logit_interval(segments, n, quantile)
+
+    return _Curve(lambda n: _estimate(segments, n)[0], interval)
+
+
+def _estimate(segments: Segments, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Estimate, standard error and degrees of freedom; best-of-1 is the policy."""
+    if n == 1:
+        return np.zeros(segments.pools), np.zeros(segments.pools), np.ones(segments.pools)
+    gap, error, freedom = gap_and_error(segments, n)
+    formula = analytical_kl(n)
+    return formula - np.clip(gap, 0.0, formula), error, freedom
+
+
+def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
+    from scipy.special import expit, logit, stdtrit
+
+    estimate, error, freedom = _estimate(segments, n)
+    known, formula = error == 0, np.maximum(analytical_kl(n), np.finfo(np.float64).tiny)
+    share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
+    half = stdtrit(freedom, quantile) * error / (formula * share * (1 - share))
+    ends = (formula * expit(logit(share) + side) for side in (-half, half))
+    return Interval(estimate, *(np.where(known, estimate, end) for end in ends))
+
+
+_CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}
+METHODS = tuple(_CURVES)
+"""Methods of `estimate_kl`, the default first."""
+
+
+def _shaped(rows: Sequence[FloatArray], lead: tuple[int, ...], n: NDArray[np.int64]) -> FloatArray:
+    """Arrays of shape (pools,), one for each n, in the shape of the pools followed by that of n."""
+    return np.asarray(rows).reshape(n.size, math.prod(lead)).T.reshape(lead + n.shape)[()]
+
+
+def _pool_size(pool_size: int) -> int:
+    size = float(as_real_array("pool_size", np.asarray(pool_size).reshape(())))
+    if not (1 <= size <= LARGEST_POOL and size.is_integer()):
+        raise ValueError(
+            f"pool_size = {pool_size!r}: expected a whole number from 1 to {LARGEST_POOL}"
+        )
+    return int(size)
+
+
+def _level(level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level = {level!r}: expected a number strictly between 0 and 1")
+    return level
+
+
+def _rewards(reward: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
+    """Rewards of shape (pools, N), and the leading shape they came in."""
+    rewards = as_real_array("reward", reward)
+    if rewards.ndim == 0 or rewards.size == 0:
+        raise ValueError(f"reward has shape {rewards.shape}: expected at least one candidate")
+    reject_entries("reward", rewards, ~np.isfinite(rewards), "a finite reward")
+    return rewards.reshape(-1, rewards.shape[-1]), rewards.shape[:-1]
+
+
+def _checked(
+    log_prob: ArrayLike | None, reward: ArrayLike, method: str, response: ArrayLike | None
+) -> _Pools:
+    if method not in METHODS:
+        raise ValueError(f"method = {method!r}: expected one of {', '.join(METHODS)}")
+    rewards, lead = _rewards(reward)
+    if log_prob is None:
+        if method != "rank-only":
+            raise ValueError('log_prob is None: expected an array, as method is not "rank-only"')
+        log_prob = np.full(np.shape(reward), -np.inf)
+    log_probs = as_real_array("log_prob", log_prob)
+    _same_shape("log_prob", log_probs.shape, np.shape(reward))
+    reject_entries("log_prob", log_probs, ~(log_probs <= 0), "a natural log-probability <= 0")
+    named = None
+    if response is not None:
+        _same_shape("response", np.shape(response), np.shape(reward))
+        named = np.unique(np.asarray(response), return_inverse=True)[1].reshape(rewards.shape)
+    return _Pools(log_probs.reshape(rewards.shape), rewards, named, lead)
+
+
+def _same_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if shape != expected:
+        raise ValueError(f"{name} has shape {shape}: expected that of reward, {expected}")

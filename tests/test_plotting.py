@@ -1,0 +1,377 @@
+"""The look of the figures, their captions, and that each is drawn byte for byte the same."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jinja2
+import matplotlib as mpl
+import numpy as np
+import pytest
+import yaml
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from snakemake.report import publish_parts
+
+from bestofn import plotting
+from bestofn.families import make_responses
+from bestofn.io import write_table
+from bestofn.plotting import (
+    COLOURS,
+    WIDTHS,
+    figure_style,
+    new_figure,
+    rows_where,
+    save_figure,
+    spread,
+    use_log_axes,
+)
+from workflow.scripts.estimates import estimate
+from workflow.scripts.exact import compute_exact
+from workflow.scripts.tradeoffs import main as tabulate_tradeoffs
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORT = ROOT / "workflow/report"
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+ENDINGS = ("svg", "pdf", "png")
+NAMES = ("binary", "counterexample")
+METHODS = ("rank-corrected", "paper", "rank-only", "formula")
+
+
+class Drawing(NamedTuple):
+    """A figure: the script that draws it, its arguments from the tables' folder, and its width."""
+
+    script: str
+    arguments: Callable[[Path], Sequence[Any]]
+    width: str = "double"
+
+
+def tables(folder: Path, stage: str, names: Iterable[str] = NAMES) -> list[str]:
+    return [str(folder / stage / f"{name}.parquet") for name in names]
+
+
+def both(folder: Path) -> tuple[Sequence[str], list[str], list[str]]:
+    return NAMES, tables(folder, "exact"), tables(folder, "estimates")
+
+
+DRAWINGS = {
+    "figure_1_binary": Drawing("figure_binary", lambda f: tables(f, "exact", ["binary"]), "single"),
+    "figure_2_uniform": Drawing("figure_kl", both),
+    "figure_3_staircase": Drawing("figure_kl", both),
+    "figure_4_language_model": Drawing("figure_kl", both),
+    "figure_5_tradeoff": Drawing(
+        "figure_tradeoff",
+        lambda f: (*tables(f, "tradeoffs", ["policies", "curves"]), "counterexample"),
+    ),
+    "regime_map": Drawing("figure_bounds", lambda f: ("kl_gap", tables(f, "exact"))),
+    "win_rate_gap": Drawing("figure_bounds", lambda f: ("win_rate_gap", tables(f, "exact"))),
+    "estimator_errors": Drawing("figure_estimator", lambda f: (NAMES, tables(f, "estimates"))),
+    "pool_estimators": Drawing("figure_pool", lambda f: tables(f, "study", ["estimators"])),
+    "ties": Drawing("figure_ties", lambda f: (NAMES, tables(f, "exact"))),
+    "rivals": Drawing("figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"])),
+}
+
+
+def draw(name: str, inputs: Path, outputs: Path) -> None:
+    drawing = DRAWINGS[name]
+    plot = import_module(f"workflow.scripts.{drawing.script}").plot
+    plot(*drawing.arguments(inputs), [outputs / f"{name}.{ending}" for ending in ENDINGS])
+
+
+def draw_all(inputs: str, outputs: str) -> None:
+    for name in DRAWINGS:
+        draw(name, Path(inputs), Path(outputs))
+
+
+def write_study(path: str) -> None:
+    cells = list(itertools.product(NAMES, (32, 256), (2, 4, 16), METHODS))
+    policy, size, n, method = (np.array(column) for column in zip(*cells, strict=True))
+    error = np.random.default_rng(0).uniform(-0.1, 0.1, len(cells))
+    write_table(
+        {
+            "policy": policy,
+            "pool_size": size,
+            "n": n,
+            "method": method,
+            "bias": error,
+            "rmse": 2 * np.abs(error),
+            "coverage": np.full(len(cells), 0.95),
+        },
+        path,
+    )
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of two small policies, by the pipeline's own scripts."""
+    folder = tmp_path_factory.mktemp("tables")
+    for name in NAMES:
+        policy, exact, estimates = (
+            str(folder / stage / f"{name}.parquet") for stage in ("policies", "exact", "estimates")
+        )
+        entry = CONFIG["policies"][name]
+        log_prob, reward = make_responses(entry["family"], entry["parameters"], seed=0)
+        write_table({"log_prob": log_prob, "reward": reward}, policy)
+        compute_exact(policy, [1, 2, 3, 10, 100], exact)
+        estimate(name, policy, exact, selections=10, repeats=5, seed=0, output=estimates)
+    tabulate_tradeoffs(
+        NAMES, tables(folder, "exact"), *tables(folder, "tradeoffs", ["policies", "curves"])
+    )
+    write_study(*tables(folder, "study", ["estimators"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """All figures, drawn by two processes."""
+    folders = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-Werror",
+                "-c",
+                f"from test_plotting import draw_all; draw_all({str(inputs)!r}, {str(folder)!r})",
+            ],
+            env=os.environ
+            | {
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("", "src", "tests")),
+            },
+        )
+        for folder, seed in zip(folders, ("1", "2"), strict=True)
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    return folders
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_two_processes_draw_the_same_bytes(
+    name: str, ending: str, drawn: tuple[Path, Path]
+) -> None:
+    first, second = ((folder / f"{name}.{ending}").read_bytes() for folder in drawn)
+    assert first == second
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_width_is_that_of_an_icml_column(name: str, drawn: tuple[Path, Path]) -> None:
+    width, _ = struct.unpack(">II", (drawn[0] / f"{name}.png").read_bytes()[16:24])
+    assert width == round(300 * WIDTHS[DRAWINGS[name].width])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_files_do_not_say_when_or_by_which_version(
+    name: str, ending: str, drawn: tuple[Path, Path]
+) -> None:
+    content = (drawn[0] / f"{name}.{ending}").read_bytes()
+    assert content
+    assert [
+        word for word in (b"Matplotlib v", b"CreationDate", b"dc:date") if word in content
+    ] == []
+
+
+def test_without_care_two_drawings_differ(tmp_path: Path) -> None:
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    for name in ("a.svg", "b.svg"):
+        figure.savefig(tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() != (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_text_is_inside_legible_and_apart(
+    name: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
+    monkeypatch.setattr(plotting, "save_figure", lambda figure, _: checked.append(check(figure)))
+    draw(name, inputs, tmp_path)
+    assert checked == [[]]
+
+
+def check(figure: Figure) -> list[str]:
+    """What a reader would stumble over."""
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    box = figure.get_tightbbox()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    titles = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+    legends = [legend.get_window_extent() for legend in figure.legends]
+    overlaps = [a.overlaps(b) for a, b in itertools.combinations([*titles, *legends], 2)]
+    problems = {
+        "cut off": box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height,
+        "too small": any(float(text.get_fontsize()) < 7 for text in texts),
+        "overlap": any(overlaps),
+    }
+    return [problem for problem, found in problems.items() if found]
+
+
+def test_what_a_reader_would_stumble_over_is_found() -> None:
+    with mpl.rc_context(figure_style("single", 2.0)):
+        figure = Figure(layout="none")
+        panels = figure.subplots(1, 4)
+        for axes in panels:
+            axes.set_title("much too long for its panel", fontsize=6)
+        panels[0].annotate("outside", (0, 0), (-200, 0), textcoords="offset points")
+        assert check(figure) == ["cut off", "too small", "overlap"]
+
+
+@pytest.mark.parametrize(
+    ("script", "families"),
+    [
+        ("figure_estimator", None),
+        ("figure_kl", ["uniform"]),
+        ("figure_kl", ["staircase"]),
+        ("figure_kl", ["markov_language_model"]),
+        ("figure_ties", ["verifier", "tied_scores", "markov_language_model"]),
+    ],
+)
+def test_labels_of_the_config_fit(
+    script: str, families: list[str] | None, inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
+    monkeypatch.setattr(plotting, "save_figure", lambda figure, _: checked.append(check(figure)))
+    policies = CONFIG["policies"].values()
+    labels = [each["label"] for each in policies if not families or each["family"] in families]
+    stages = {"figure_kl": ("exact", "estimates"), "figure_ties": ("exact",)}
+    arguments = (
+        tables(inputs, stage, ["binary"]) * len(labels)
+        for stage in stages.get(script, ("estimates",))
+    )
+    import_module(f"workflow.scripts.{script}").plot(labels, *arguments, [])
+    assert checked == [[]]
+
+
+def lightness(colour: str) -> float:
+    """CIE L*, 0 (black) to 100 (white)."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return 116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance
+
+
+def smallest_difference(colours: Iterable[str]) -> float:
+    return float(np.diff(sorted(map(lightness, colours))).min())
+
+
+def test_colours_of_lines_survive_in_grey() -> None:
+    assert lightness("white") == pytest.approx(100, abs=0.01)
+    assert smallest_difference(COLOURS[name] for name in ("black", "blue", "red", "yellow")) > 18
+    assert smallest_difference(["tab:blue", "tab:red", "tab:green"]) < 18
+
+
+def test_style_is_complete_and_changes_nothing() -> None:
+    before = dict(mpl.rcParams)
+    style = figure_style("double", 3.0)
+    assert dict(mpl.rcParams) == before
+    assert set(mpl.rcParamsDefault) - set(style) == plotting.SKIPPED_DEFAULTS & set(mpl.rcParams)
+
+
+def test_settings_of_the_reader_do_not_matter(tmp_path: Path) -> None:
+    for name, settings in {"a": {}, "b": {"lines.linewidth": 9, "font.size": 20}}.items():
+        with (
+            mpl.rc_context(settings),
+            new_figure([tmp_path / f"{name}.svg"], "single", 1) as figure,
+        ):
+            figure.subplots().plot([1, 2])
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "message"),
+    [
+        ("triple", 2.0, "width = 'triple': expected one of single, double"),
+        ("single", 0.0, "height = 0.0: expected a number of inches > 0"),
+        ("single", float("nan"), "height = nan: expected a number of inches > 0"),
+        ("single", float("inf"), "height = inf: expected a number of inches > 0"),
+    ],
+)
+def test_bad_sizes(width: Literal["single"], height: float, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        figure_style(width, height)
+
+
+def test_bad_paths_write_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected an ending \.svg, \.pdf, \.png"):
+        save_figure(Figure(), [tmp_path / "a.svg", tmp_path / "a.jpg"])
+    with pytest.raises(ValueError, match="paths is empty: expected at least one"):
+        save_figure(Figure(), [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_drawing_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), new_figure([tmp_path / "a.svg"], "single", 1):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Figure, path: Path, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(OSError, match=r"^$"):
+        save_figure(Figure(), [tmp_path / "a.svg"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_formats_have_one_layout(tmp_path: Path) -> None:
+    with new_figure([tmp_path / f"a.{ending}" for ending in ENDINGS], "single", 1) as figure:
+        axes = figure.subplots()
+        axes.set_ylabel("height")
+    after = axes.get_position().bounds
+    figure.draw_without_rendering()
+    assert axes.get_position().bounds == after
+
+
+def test_logarithmic_lines_start_at_the_first_positive_value() -> None:
+    axes = Figure().subplots()
+    use_log_axes(axes, "both", most=3)
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    with np.errstate(divide="ignore"):
+        assert not np.isfinite(axes.transData.transform((1.0, 0.0))[1])
+
+
+def test_spread_keeps_the_first_and_leaves_room() -> None:
+    n = np.arange(1.0, 100.0)
+    chosen = n[spread(n, 1.5)]
+    assert chosen[0] == 1
+    assert np.all(chosen[1:] / chosen[:-1] >= 1.5)
+    assert np.all(chosen[1:] / chosen[:-1] <= 2)
+
+
+def test_rows_where_all_values_agree() -> None:
+    table = {"a": np.array([1, 1, 2]), "b": np.array(["x", "y", "y"])}
+    assert rows_where(table, a=1, b="y")["a"].tolist() == [1]
+    assert rows_where(table, a=3)["b"].size == 0
+
+
+def render(caption: str) -> str:
+    """As `snakemake --report` does, but strictly."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    text = environment.from_string((REPORT / f"{caption}.rst").read_text(encoding="utf-8")).render(
+        snakemake={"config": CONFIG}
+    )
+    return str(publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["body"])
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_captions_say_what_is_exact(name: str) -> None:
+    text, _, standing = render(name).partition("<em>Standing:</em>")
+    assert text
+    assert any(word in standing for word in ("exact", "reconstructed", "ours"))
+
+
+def test_workflow_description_renders() -> None:
+    assert f"{len(CONFIG['policies'])} reference" in render("workflow")

@@ -1,0 +1,90 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bestofn.provenance import PACKAGE, library_modules
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+REAL_IMPORTS = """
+import importlib, sys
+for module in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bestofn"]:
+        del sys.modules[name]
+    importlib.import_module(f"bestofn.{module}")
+    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "bestofn"]
+    print(module, *(m.__file__ for m in ours))
+"""
+
+
+@pytest.fixture(scope="module")
+def real_imports() -> dict[str, set[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", REAL_IMPORTS, *MODULES],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {module: set(paths) for module, *paths in lines}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_declared_modules_are_those_really_imported(
+    module: str, real_imports: dict[str, set[str]]
+) -> None:
+    path = str(PACKAGE / f"{module}.py")
+    declared = library_modules(path)
+    assert declared == sorted(declared)
+    assert {*declared, path, str(PACKAGE / "__init__.py")} == real_imports[module]
+
+
+def names(script: str, folder: Path) -> list[str]:
+    path = folder / "script.py"
+    path.write_text(script)
+    return [Path(module).stem for module in library_modules(path)]
+
+
+KERNELS = ["__init__", "_validation", "kernels"]
+EXACT = ["__init__", "_validation", "exact", "kernels", "policy"]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("", []),
+        ("import numpy as np\nfrom os import path", []),
+        ("from bestofnothing import exact", []),
+        ("from bestofn.kernels import normalised_gap", KERNELS),
+        ("from bestofn.kernels import *", KERNELS),
+        ("import bestofn.kernels", KERNELS),
+        ("import os, bestofn.kernels as k", KERNELS),
+        ("from bestofn import kernels", KERNELS),
+        ("from bestofn import exact_kl", EXACT),
+        ("from bestofn import Policy as P, exact_kl", EXACT),
+        ("def f():\n    from bestofn.exact import exact_kl", EXACT),
+        ("if TYPE_CHECKING:\n    from bestofn.exact import exact_kl", EXACT),
+        ("# from bestofn.exact import exact_kl\n'import bestofn.exact'", []),
+    ],
+)
+def test_imports_of_every_form(script: str, expected: list[str], tmp_path: Path) -> None:
+    assert names(script, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "imported"),
+    [
+        ("import bestofn", "bestofn"),
+        ("from bestofn import nothing", "bestofn.nothing"),
+        ("from bestofn.nothing import x", "bestofn.nothing"),
+        ("from . import exact", "."),
+        ("from .exact import exact_kl", ".exact"),
+    ],
+)
+def test_what_cannot_be_traced_is_an_error(script: str, imported: str, tmp_path: Path) -> None:
+    expected = f"imports {imported}: expected a module or public name of bestofn"
+    with pytest.raises(ValueError, match=expected.replace(".", r"\.")):
+        names(script, tmp_path)

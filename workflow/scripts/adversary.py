@@ -1,0 +1,79 @@
+"""Adversarial search for a violation of every claimed inequality."""
+
+import csv
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+from bestofn.adversary import Attack, attack, attack_outcome_conjecture
+from bestofn.claims import InequalityCheck
+from bestofn.io import atomic_path, log_to, read_table, write_table
+
+__all__ = ["save_csv", "search"]
+
+OUTCOME_CONJECTURE = "outcome_conjecture"
+
+
+def search(
+    checks: Mapping[str, Mapping[str, Any]], evaluations: int, seed: int, output: str
+) -> None:
+    """Attack every inequality that speaks of all policies, and the conjecture on one outcome.
+
+    Args:
+        checks: id of a claim -> fields of `bestofn.claims.InequalityCheck`.
+        evaluations: margins to compute for each.
+        seed: seed of each search.
+        output: a table of `claim, evaluations, best_margin, n, outcomes, masses, verdict`; the
+            margin is relative, `masses` is the worst policy for `bestofn.adversary.parse_masses`.
+    """
+    attacks = {
+        claim: _attack(InequalityCheck(**check), evaluations, seed)
+        for claim, check in tqdm(checks.items(), desc="attacks", unit="claim", file=sys.stderr)
+        if check.get("policies") is None
+    }
+    attacks[OUTCOME_CONJECTURE] = attack_outcome_conjecture(evaluations=evaluations, seed=seed)
+    rows = list(attacks.values())
+    write_table(
+        {
+            "claim": list(attacks),
+            "evaluations": [row.evaluations for row in rows],
+            "best_margin": [row.margin for row in rows],
+            "n": [float(row.n) for row in rows],
+            "outcomes": [row.outcomes for row in rows],
+            "masses": [row.masses for row in rows],
+            "verdict": [row.verdict for row in rows],
+        },
+        output,
+    )
+
+
+def _attack(check: InequalityCheck, evaluations: int, seed: int) -> Attack:
+    return attack(
+        check.as_check().inequality,
+        evaluations=evaluations,
+        seed=seed,
+        n=check.n,
+        extrapolate=check.extrapolate,
+    )
+
+
+def save_csv(table: str, path: str) -> None:
+    """The same table as text, to be kept under version control."""
+    columns = read_table(table)
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        search(
+            snakemake.params.checks,
+            snakemake.params.evaluations,
+            snakemake.params.seed,
+            snakemake.output.parquet,
+        )
+        save_csv(snakemake.output.parquet, snakemake.output.csv)

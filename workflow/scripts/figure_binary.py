@@ -1,0 +1,37 @@
+"""Figure 1: on a fair coin the KL of best-of-n never exceeds log 2, whatever the formula says."""
+
+from collections.abc import Iterable
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import COLOURS, LINES, label, new_figure, use_log_axes
+
+LARGEST = 1000
+"""Beyond this n the curves only go on as they do."""
+
+
+def plot(exact: str, figures: Iterable[str]) -> None:
+    """Exact KL, its limit and the analytical formula against n.
+
+    Args:
+        exact: table of the exact quantities of the binary policy.
+        figures: the files to draw.
+    """
+    table = read_table(exact)
+    with new_figure(figures, "single", 2.0) as figure:
+        axes = figure.subplots()
+        axes.plot(table["n"], table["log_inverse_top_mass"], **LINES["reference"])
+        axes.plot(table["n"], table["analytical_kl"], **LINES["formula"])
+        axes.plot(table["n"], table["kl"], **LINES["exact"])
+        label(
+            axes, r"$\log n - (n-1)/n$", (30, 2.43), (-7, 3), color=COLOURS["blue"], align="right"
+        )
+        label(axes, "exact KL", (60, 0.693), (0, -6))
+        label(axes, r"$\log 2$", (1, 0.693), (3, 5), color="0.4")
+        use_log_axes(axes)
+        axes.set(xlim=(1, LARGEST), ylim=(0, 6.2))
+        axes.set(xlabel="number of draws $n$", ylabel="KL (nats)")
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.input.exact, snakemake.output)

@@ -1,0 +1,90 @@
+"""The regime map, and its like for the win rate: a gap and the bounds on it, for all policies."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import COLOURS, LINES, Table, label, new_figure, use_log_axes
+
+
+class Panel(NamedTuple):
+    """A gap drawn against n^power delta beside a bound on it.
+
+    Attributes:
+        power: 2 for the variable the paper's bounds depend on, 1 for that of the sharp ones.
+        bound: column of the exact tables.
+        name: of the bound.
+        formula: of the bound.
+        role: of the bound, a key of `LINES`.
+    """
+
+    power: int
+    bound: str
+    name: str
+    formula: str
+    role: str
+
+
+PANELS = {
+    "kl_gap": (
+        Panel(2, "theorem_3_4_delta", "Theorem 3.4", r"2n(n-1)\,\delta", "paper"),
+        Panel(
+            1, "sharp_kl_gap_delta", "sharp, ours", r"\dfrac{n(n-1)^2}{24(n-2)}\,\delta^2", "sharp"
+        ),
+    ),
+    "win_rate_gap": (
+        Panel(2, "theorem_5_4_delta", "Theorem 5.4", r"\dfrac{n-1}{2}\,\delta", "paper"),
+        Panel(1, "sharp_win_rate_gap_delta", "sharp, ours", r"\dfrac{n}{12}\,\delta^2", "sharp"),
+    ),
+}
+
+AXIS = {"kl_gap": "formula minus exact KL (nats)", "win_rate_gap": r"win-rate gap times $n+1$"}
+
+FIRST_N = 3
+"""The sharp bounds in delta are proved for all whole n from here on."""
+
+
+def plot(gap: str, exact: Iterable[str], figures: Iterable[str]) -> None:
+    """A gap against n^2 delta, with the paper's bound, and against n delta, with the sharp one.
+
+    Args:
+        gap: "kl_gap", or "win_rate_gap", drawn in units of 1/(n+1), the rate of not winning.
+        exact: table of the exact quantities of each policy.
+        figures: the files to draw.
+    """
+    tables = [read_table(path) for path in exact]
+    with new_figure(figures, "double", 2.5) as figure:
+        grid = figure.subplots(1, 2, sharey=True)
+        for axes, panel in zip(grid, PANELS[gap], strict=True):
+            for table in tables:
+                _plot_gap(axes, gap, panel, table)
+            _decorate(axes, panel)
+        grid[0].set(ylabel=AXIS[gap], ylim=(1e-9, 1e4))
+        label(grid[0], "exact gap, a line\nfor each policy", (0.65, 0.2), fraction=True)
+
+
+def _plot_gap(axes: Axes, gap: str, panel: Panel, table: Table) -> None:
+    shown = table["n"] >= FIRST_N
+    n = table["n"][shown]
+    x = n**panel.power * table["delta"][shown]
+    unit = 1 / (n + 1) if gap == "win_rate_gap" else 1.0
+    axes.plot(x, table[panel.bound][shown] / unit, **LINES[panel.role], zorder=1)
+    axes.plot(x, table[gap][shown] / unit, color=COLOURS["black"], linewidth=0.6)
+
+
+def _decorate(axes: Axes, panel: Panel) -> None:
+    variable = r"n\delta" if panel.power == 1 else r"n^2\delta"
+    use_log_axes(axes, "both")
+    axes.minorticks_off()
+    axes.set_xlabel(f"${variable}$")
+    axes.axvline(1, **LINES["reference"])
+    label(axes, f"${variable} = 1$", (1, 1e-9), (3, 6), color="0.4")
+    text, colour = f"{panel.name}\n${panel.formula}$", LINES[panel.role]["color"]
+    label(axes, text, (0.02, 0.9), color=colour, fraction=True)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.params.gap, snakemake.input.exact, snakemake.output)

@@ -1,0 +1,96 @@
+"""Estimators from one pool of scored candidates: RMSE, bias and coverage, cell by cell."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import COLOURS, LINES, new_figure, use_log_axes
+
+OURS = "rank-corrected"
+RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}
+"""Methods compared with ours: name in the figure."""
+
+LARGE = "$N \\geq 10\\,n$"
+"""Cells where the pool is large enough for what is promised."""
+
+FLOOR = 1e-5
+"""Errors below it are drawn at it, in nats: many are exactly 0."""
+
+NOMINAL = (0.93, 0.97)
+"""Coverage that passes for 95 %."""
+
+
+def plot(study: str, figures: Iterable[str]) -> None:
+    """RMSE and bias of our estimator against those of each rival; coverage of the intervals.
+
+    Args:
+        study: table of the errors of each method, for each policy, pool size and n.
+        figures: the files to draw.
+    """
+    cells = _cells(pd.DataFrame(read_table(study)))
+    with new_figure(figures, "double", 3.4) as figure:
+        grid = figure.subplots(2, 4, width_ratios=(1, 1, 1, 1.2))
+        for row, (error, name) in zip(grid, (("rmse", "RMSE"), ("bias", "|bias|")), strict=True):
+            for axes, (rival, title) in zip(row[:-1], RIVALS.items(), strict=True):
+                _compare(axes, cells, error, rival)
+                axes.set(xlabel=f"{name}, {title} (nats)")
+            row[0].set(ylabel=f"{name}, {OURS} (nats)")
+        for axes, method in zip(grid[:, -1], (OURS, "paper"), strict=True):
+            _plot_coverage(axes, cells, method)
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        for axes in grid.flat:
+            axes.get_legend().remove()
+
+
+def _cells(study: pd.DataFrame) -> pd.DataFrame:
+    """A row for each policy, pool size and n; columns such as `rmse paper`."""
+    wide = study.pivot(
+        index=["policy", "pool_size", "n"], columns="method", values=["rmse", "bias", "coverage"]
+    )
+    wide.columns = [" ".join(names) for names in wide.columns]
+    errors = [name for name in wide.columns if not name.startswith("coverage")]
+    wide[errors] = wide[errors].abs().clip(lower=FLOOR)
+    wide = wide.reset_index()
+    size = np.where(wide["pool_size"] >= 10 * wide["n"], LARGE, "smaller pools")
+    return wide.assign(ratio=wide["pool_size"] / wide["n"], pool=size)
+
+
+def _compare(axes: Axes, cells: pd.DataFrame, error: str, rival: str) -> None:
+    _scatter(axes, cells, f"{error} {rival}", f"{error} {OURS}")
+    ends = np.array([FLOOR, 10])
+    axes.plot(ends, ends, color=COLOURS["black"], linewidth=0.6)
+    axes.plot(ends, ends / 3, **LINES["reference"])
+    use_log_axes(axes, "both", most=4)
+    axes.minorticks_off()
+    axes.set(xlim=ends, ylim=ends, ylabel="")
+
+
+def _plot_coverage(axes: Axes, cells: pd.DataFrame, method: str) -> None:
+    axes.axhspan(*NOMINAL, color=COLOURS["yellow"], alpha=0.5, linewidth=0)
+    _scatter(axes, cells, "ratio", f"coverage {method}")
+    use_log_axes(axes)
+    axes.set(ylim=(0, 1.02), xlabel="$N/n$", ylabel=f"coverage, {method}")
+
+
+def _scatter(axes: Axes, cells: pd.DataFrame, x: str, y: str) -> None:
+    sns.scatterplot(
+        cells,
+        x=x,
+        y=y,
+        hue="pool",
+        style="pool",
+        palette={LARGE: COLOURS["black"], "smaller pools": COLOURS["red"]},
+        s=4,
+        linewidth=0,
+        rasterized=True,
+        ax=axes,
+    )
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.input.study, snakemake.output)

@@ -1,0 +1,84 @@
+"""Best-of-n and its rivals: what each pays over the least KL that buys its win rate."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    label,
+    new_figure,
+    rows_where,
+    use_log_axes,
+)
+from bestofn.tradeoff import best_of_n_tradeoff, optimal_kl
+
+CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "best_of_n": ("best-of-$n$", LINES["formula"]),
+    "rewind_and_repeat": ("rewind-and-repeat", LINES["rival"]),
+    "best_of_poisson": ("Best-of-Poisson", LINES["exact"]),
+}
+"""Methods with one parameter, on which their draws depend: name in the legend and line."""
+
+FAMILIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "top_k": (
+        "top-$k$ of $n$",
+        {"color": COLOURS["red"], "linewidth": 0.6, "marker": ".", "markersize": 2},
+    ),
+    "soft_best_of_n": ("soft best-of-$n$", {"color": COLOURS["grey"], "linestyle": "-"}),
+}
+"""Methods with another parameter besides n: a curve for each n."""
+
+
+def plot(curves: str, figures: Iterable[str]) -> None:
+    """Excess KL over the optimum, and expected draws, against win rate.
+
+    Args:
+        curves: table of the curves of the methods without atoms.
+        figures: the files to draw.
+    """
+    table = read_table(curves)
+    with new_figure(figures, "double", 2.6) as figure:
+        left, right = figure.subplots(1, 2, sharex=True)
+        for method, (name, line) in CURVES.items():
+            rows = rows_where(table, method=method)
+            _plot_excess(left, rows, name, line)
+            right.plot(1 - rows["win_rate"], rows["draws"], **line)
+        for method, (name, line) in FAMILIES.items():
+            for part in _by_draws(rows_where(table, method=method)):
+                _plot_excess(left, part, name, line)
+                _name_end(left, part)
+        use_log_axes(left, "both")
+        use_log_axes(right, "both")
+        left.set(xlim=(0.5, 1e-3), ylim=(1e-6, 1), ylabel="excess KL over the optimum (nats)")
+        right.set(ylim=(1, 1e3), ylabel="expected draws")
+        figure.supxlabel("one minus win rate", fontsize=8)
+        handles, names = left.get_legend_handles_labels()
+        by_name = dict(zip(names, handles, strict=True))
+        figure.legend(by_name.values(), by_name.keys(), loc="outside upper center", ncols=5)
+
+
+def _by_draws(rows: Table) -> Iterator[Table]:
+    return (rows_where(rows, draws=draws) for draws in np.unique(rows["draws"]))
+
+
+def _plot_excess(axes: Axes, rows: Table, name: str, line: Mapping[str, Any]) -> None:
+    win_rate = rows["win_rate"]
+    axes.plot(1 - win_rate, rows["kl"] - optimal_kl(win_rate), **line, label=name)
+
+
+def _name_end(axes: Axes, rows: Table) -> None:
+    n = rows["draws"][0]
+    end = best_of_n_tradeoff(n)
+    at = float(1 - end.win_rate), float(end.kl - optimal_kl(end.win_rate))
+    label(axes, f"$n = {n:g}$", at, (3, 5))
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.input.curves, snakemake.output)

@@ -1,0 +1,61 @@
+"""What it costs to take tied rewards for distinct ones."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
+
+MARKERS: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 2.5,
+    "markerfacecolor": "white",
+}
+
+SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "distinct_kl": ("KL, rewards taken for distinct", LINES["rival"]),
+    "analytical_kl": ("analytical formula", LINES["formula"]),
+    "kl": ("exact KL, ties merged", LINES["exact"]),
+    "distinct_estimator": (
+        "estimator, response's probability",
+        MARKERS | {"color": COLOURS["yellow"], "marker": "s"},
+    ),
+    "expected_estimator": (
+        "estimator, tie class's probability",
+        MARKERS | {"color": COLOURS["red"]},
+    ),
+}
+"""Columns in the order of drawing: name in the legend and line."""
+
+
+def plot(labels: Sequence[str], exact: Sequence[str], figures: Iterable[str]) -> None:
+    """KL against n with ties merged and with rewards taken for distinct, for each tied policy.
+
+    Args:
+        labels: of the policies.
+        exact: table of the exact quantities of each.
+        figures: the files to draw.
+    """
+    with new_figure(figures, "double", 2.3) as figure:
+        panels = figure.subplots(1, len(exact), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, name, path in zip(panels, labels, exact, strict=True):
+            _plot_series(axes, read_table(path))
+            axes.set(title=name)
+        panels[0].set(xlim=(1, None), ylim=(0, None), ylabel="KL (nats)")
+        use_log_axes(panels[0], most=4)
+        figure.supxlabel("number of draws $n$", fontsize=8)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+
+
+def _plot_series(axes: Axes, table: Table) -> None:
+    n = table["n"]
+    for column, (name, line) in SERIES.items():
+        axes.plot(n, table[column], **line, markevery=spread(n, 2), label=name)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.params.labels, snakemake.input.exact, snakemake.output)

@@ -1,0 +1,97 @@
+"""Figure 5: win rate against KL, for best-of-n, the optimum and rewind-and-repeat."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    label,
+    new_figure,
+    rows_where,
+    use_log_axes,
+)
+from bestofn.tradeoff import excess_kl
+
+CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "tilted": ("optimum", LINES["optimum"]),
+    "best_of_n": ("best-of-$n$ without atoms", LINES["formula"]),
+    "rewind_and_repeat": ("rewind-and-repeat", LINES["rival"]),
+}
+"""Methods to draw: name in the legend and line."""
+
+DOT: Mapping[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2, "markeredgewidth": 0}
+HIGHLIGHT: Mapping[str, Any] = {
+    "linestyle": "none",
+    "marker": "D",
+    "markersize": 3.5,
+    "color": COLOURS["red"],
+}
+
+SMALL_N = 1000
+"""The paper: very good trade-offs are achievable with n below this."""
+
+
+def plot(policies: str, curves: str, highlight: str, figures: Iterable[str]) -> None:
+    """The trade-off, its start enlarged, and the excess KL over the optimum against n.
+
+    Args:
+        policies: table of the exact win rate and KL of best-of-n of each policy.
+        curves: table of the curves of the methods without atoms.
+        highlight: name of the policy to point out, at n = 2.
+        figures: the files to draw.
+    """
+    exact, methods = read_table(policies), read_table(curves)
+    with new_figure(figures, "double", 2.4) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.2, 1, 1.1))
+        for axes in (left, middle):
+            _plot_tradeoff(axes, exact, methods, highlight)
+        left.set(xlim=(0, 5), ylim=(0.5, 1.005))
+        middle.set(xlim=(0.11, 0.225), ylim=(0.61, 0.69), title="enlarged")
+        _plot_excess(right, exact)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=5)
+
+
+def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, highlight: str) -> None:
+    for method, (name, line) in CURVES.items():
+        rows = rows_where(methods, method=method)
+        axes.plot(rows["kl"], rows["win_rate"], **line, label=name)
+    axes.plot(
+        exact["kl"],
+        exact["win_rate"],
+        **DOT,
+        color=COLOURS["grey"],
+        label="best-of-$n$, each policy",
+    )
+    first = rows_where(exact, policy=highlight, n=2)
+    axes.plot(first["kl"], first["win_rate"], **HIGHLIGHT, label="counterexample, $n=2$")
+    axes.set(xlabel="KL (nats)", ylabel="win rate")
+
+
+def _plot_excess(axes: Axes, exact: Table) -> None:
+    for policy in np.unique(exact["policy"]):
+        rows = rows_where(exact, policy=policy)
+        axes.plot(rows["n"], rows["excess"], color=COLOURS["grey"], linewidth=0.7)
+    n = np.unique(exact["n"])[1:]  # at n = 1 neither costs anything
+    axes.plot(n, excess_kl(n), **LINES["formula"])
+    use_log_axes(axes, "both")
+    axes.set(xlim=(1, exact["n"].max()), ylim=(1e-6, 3))
+    axes.yaxis.set_major_formatter(lambda excess, _: f"{100 * excess:g}%")
+    axes.set(xlabel="number of draws $n$", ylabel="excess KL over the optimum")
+    axes.axvline(SMALL_N, **LINES["reference"])
+    label(axes, f"$n = {SMALL_N}$", (SMALL_N, 2e-6), (3, 0), color="0.4")
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(
+            snakemake.input.policies,
+            snakemake.input.curves,
+            snakemake.params.highlight,
+            snakemake.output,
+        )

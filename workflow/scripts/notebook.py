@@ -1,0 +1,59 @@
+"""Execute a notebook (jupytext, py:percent) and write it as a page that needs no network."""
+
+import os
+import re
+import sys
+
+import jupytext
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from bestofn.io import atomic_path, log_to
+from bestofn.provenance import PACKAGE
+
+
+TEMPLATE = """
+{%- extends "lab/index.html.j2" -%}
+{%- block data_png -%}
+<img src="data:image/png;base64,{{ output.data["image/png"] }}" alt="{{ output.metadata.alt }}">
+{%- endblock -%}
+"""
+"""The usual page, but with the descriptions that the notebook gives its figures."""
+
+
+def write_page(notebook: str, page: str) -> None:
+    """Execute the notebook from the current folder; the page is written only if no cell fails."""
+    html = to_html(execute(notebook))
+    with atomic_path(page) as path:
+        path.write_text(html, encoding="utf-8")
+
+
+def execute(path: str) -> NotebookNode:
+    """The notebook with its outputs, without anything that differs from run to run."""
+    notebook: NotebookNode = jupytext.read(path)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": os.getcwd()}},
+    )
+    # the kernel is a process of its own: it inherits neither the module path nor the log
+    client.execute(env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)}, stderr=sys.stderr)
+    return notebook
+
+
+def to_html(notebook: NotebookNode) -> str:
+    """One self-contained file, titled by the notebook's first heading."""
+    title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+    exporter = HTMLExporter(raw_template=TEMPLATE)  # type: ignore[no-untyped-call]
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    # scripts for maths and diagrams, fetched from the network; a notebook here has neither
+    return re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        write_page(snakemake.input.notebook, snakemake.output.page)

@@ -1,0 +1,92 @@
+"""The study of estimators from one pool: every policy, pool size, n and method."""
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from bestofn.io import atomic_path, log_to, read_table, write_table
+from bestofn.study import compare_methods
+
+__all__ = ["restore", "save_csv", "study"]
+
+DIGITS = 5
+"""Significant digits of the table kept as text."""
+
+
+def study(
+    policies: Mapping[str, str],
+    pool_sizes: Sequence[int],
+    n: Sequence[int],
+    repeats: int,
+    seed: int,
+    output: str,
+) -> None:
+    """Compare the methods on pools of every policy and size.
+
+    Args:
+        policies: name of a policy -> its table of responses.
+        pool_sizes: numbers of candidates N.
+        n: whole numbers; those up to N/2 are studied.
+        repeats: number of pools for each policy and size.
+        seed: seed of the study.
+        output: a table with the columns of `bestofn.study.compare_methods`.
+    """
+    cells = [(name, path, size) for name, path in policies.items() for size in pool_sizes]
+    tables = [
+        _compare(name, path, size, n, repeats, seed)
+        for name, path, size in tqdm(cells, desc="study", unit="cell", file=sys.stderr)
+    ]
+    write_table({key: np.concatenate([t[key] for t in tables]) for key in tables[0]}, output)
+
+
+def _compare(
+    name: str, path: str, pool_size: int, n: Sequence[int], repeats: int, seed: int
+) -> dict[str, np.ndarray]:
+    policy = read_table(path)
+    return compare_methods(
+        name,
+        policy["log_prob"],
+        policy["reward"],
+        pool_size=pool_size,
+        n=n,
+        repeats=repeats,
+        seed=seed,
+    )
+
+
+def save_csv(table: str, path: str) -> None:
+    """The same table as text, rounded, to be kept under version control."""
+    columns = read_table(table)
+    texts = [[_text(value) for value in column.tolist()] for column in columns.values()]
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*texts, strict=True))
+
+
+def _text(value: object) -> str:
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+
+
+def restore(path: str, output: str) -> None:
+    """The table of a text made by `save_csv`."""
+    with open(path, newline="", encoding="utf-8") as file:
+        columns = next(csv.reader(file))
+    rows = np.genfromtxt(path, delimiter=",", skip_header=1, dtype=None, encoding="utf-8")
+    write_table({name: rows[f"f{i}"] for i, name in enumerate(columns)}, output)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        study(
+            dict(zip(snakemake.params.policies, snakemake.input.policies, strict=True)),
+            snakemake.params.pool_sizes,
+            snakemake.params.n,
+            snakemake.params.repeats,
+            snakemake.params.seed,
+            snakemake.output.parquet,
+        )
+        save_csv(snakemake.output.parquet, snakemake.output.csv)

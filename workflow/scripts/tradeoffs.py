@@ -1,0 +1,121 @@
+"""Win rate against KL: best-of-n of every policy, and the curves of all methods without atoms."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bestofn.io import log_to, read_table, write_table
+from bestofn.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
+from bestofn.tradeoff import (
+    Tradeoff,
+    best_of_n_tradeoff,
+    optimal_kl,
+    rewind_and_repeat,
+    tilted_tradeoff,
+)
+
+POINTS = 200
+"""On each curve of closed form; those that need quadrature have a quarter."""
+
+DRAWS = (4, 16, 64)
+"""Values of n whose soft best-of-n and top-k curves are drawn, and of K in blockwise best-of-K."""
+
+
+class Curve(NamedTuple):
+    """Points of a method."""
+
+    method: str
+    parameter: NDArray[np.float64]
+    tradeoff: Tradeoff
+
+
+def compare_policies(exact: Mapping[str, str], output: str) -> None:
+    """Exact win rate and KL of best-of-n of each policy, beside the least KL at that win rate.
+
+    Args:
+        exact: name of a policy -> its table of exact values.
+        output: a table of `policy, n, kl, win_rate, optimal_kl, excess`, the excess relative to the
+            optimum and nan at n = 1, where neither costs anything.
+    """
+    tables = [_compare(name, path) for name, path in exact.items()]
+    write_table({key: np.concatenate([t[key] for t in tables]) for key in tables[0]}, output)
+
+
+def _compare(policy: str, path: str) -> dict[str, NDArray[np.generic]]:
+    table = read_table(path)
+    n, kl, win_rate = table["n"], table["kl"], table["win_rate"]
+    least = optimal_kl(np.maximum(win_rate, 0.5))  # a win rate of 1/2 may be rounded down
+    excess = np.divide(kl, least, out=np.full_like(kl, np.nan), where=least > 0) - 1
+    return {
+        "policy": np.full(n.size, policy),
+        "n": n,
+        "kl": kl,
+        "win_rate": win_rate,
+        "optimal_kl": least,
+        "excess": excess,
+    }
+
+
+def tabulate_curves(output: str) -> None:
+    """Every method without atoms.
+
+    Args:
+        output: a table of `method, parameter, win_rate, kl, draws`. The parameter is n, the
+            acceptance q, beta, mu, the temperature T, k, or the number of blocks; a value that a
+            method does not have is nan. `blockwise_bound` is an upper bound on the KL.
+    """
+    curves = list(_curves())
+    columns = {
+        name: np.concatenate([np.asarray(getattr(curve.tradeoff, name)) for curve in curves])
+        for name in Tradeoff._fields
+    }
+    methods = np.concatenate([np.full(curve.parameter.size, curve.method) for curve in curves])
+    parameters = np.concatenate([curve.parameter for curve in curves])
+    write_table({"method": methods, "parameter": parameters} | columns, output)
+
+
+def _curves() -> Iterator[Curve]:
+    n, few = np.geomspace(1, 1e5, POINTS), POINTS // 4
+    beta, mu = np.append(0, 0.1 * n), np.append(0, np.geomspace(0.1, 1e5, few))
+    yield Curve("best_of_n", n, best_of_n_tradeoff(n))
+    yield Curve("rewind_and_repeat", 1 / n, rewind_and_repeat(1 / n))
+    yield Curve("tilted", beta, tilted_tradeoff(beta))
+    yield Curve("best_of_poisson", mu, best_of_poisson(mu))
+    yield from (_soft_curve(draws, np.geomspace(10, 0.005, few)) for draws in DRAWS)
+    yield from (_top_k_curve(draws) for draws in DRAWS)
+    yield from (_blockwise_curve(draws) for draws in DRAWS)
+
+
+def _soft_curve(n: int, temperature: NDArray[np.float64]) -> Curve:
+    return Curve("soft_best_of_n", temperature, soft_best_of_n(n, temperature))
+
+
+def _top_k_curve(n: int) -> Curve:
+    k = np.arange(n, 0, -1.0)
+    return Curve("top_k", k, top_k(n, k))
+
+
+def _blockwise_curve(candidates: int) -> Curve:
+    blocks = np.arange(1.0, 33.0)
+    bound = blockwise_kl_bound(blocks, candidates)
+    unknown = np.full_like(blocks, np.nan)
+    draws = np.full_like(blocks, candidates)
+    return Curve("blockwise_bound", blocks, Tradeoff(unknown, bound, draws))
+
+
+def main(policies: Iterable[str], exact: Iterable[str], comparison: str, curves: str) -> None:
+    """Both tables; `exact` in the order of `policies`."""
+    compare_policies(dict(zip(policies, exact, strict=True)), comparison)
+    tabulate_curves(curves)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        main(
+            snakemake.params.policies,
+            snakemake.input.exact,
+            snakemake.output.policies,
+            snakemake.output.curves,
+        )
