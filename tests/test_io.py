@@ -28,7 +28,7 @@ COLUMNS: dict[str, ArrayLike] = {
     "reversed": np.arange(8)[::-1],
     "int": [-(2**63), 2**63 - 1, 0, 1, 2, 3, 4, 5],
     "unsigned": np.array([0, 255, 1, 2, 3, 4, 5, 6], dtype=np.uint8),
-    "bool": [True, False, False, True, True, False, False, True],
+    "bool": [True, False, False, False, True, True, False, True],
     "text": ["", "é", "KL ≤ log n", "a\nb", "\0", "x" * 1000, "''", "∞"],
     "list": [0, 1, 2, 3, 4, 5, 6, 7],
 }

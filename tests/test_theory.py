@@ -161,8 +161,10 @@ def changes_in_derivative(terms: Terms) -> int:
 
 
 def test_at_most_three_sign_changes_where_the_proofs_use_descartes_rule() -> None:
-    sharp = [fmpq(i, 48) for i in range(1, 144) if i != 48]
-    root = [fmpq(i, 48) for i in range(32, 193)]
+    # on a grid and next to the kappa where bases meet, or meet 1
+    near = [fmpq(i, 6) + fmpq(j, 10**12) for i in range(25) for j in (-1, 0, 1)]
+    sharp = [k for k in (*(fmpq(i, 48) for i in range(144)), *near) if 0 < k < 3 and k != 1]
+    root = [k for k in (*(fmpq(i, 48) for i in range(193)), *near) if fmpq(2, 3) <= k <= 4]
     assert max(changes_in_derivative(sharp_terms(k)) for k in sharp) == 3
     assert max(changes_in_derivative(root_terms(k)) for k in root) == 3
     assert changes_in_derivative(sharp_terms(fmpq(4))) == 4
@@ -339,6 +341,65 @@ def test_derivative_identities_as_formal_power_series(n: fmpq) -> None:
             assert found != expected(coefficient, n - 1 + fmpq(1, 10**6), length)
     finally:
         ctx.cap = cap
+
+
+Exponential = dict[tuple[int, int, int], fmpq_poly]
+"""Sum of coefficient(kappa) e^((p kappa + q) h) h^r, by (p, q, r)."""
+
+
+def times(*factors: Exponential | fmpq_poly | fmpq | int) -> Exponential:
+    result: Exponential = {(0, 0, 0): fmpq_poly([1])}
+    for factor in factors:
+        terms = factor if isinstance(factor, dict) else {(0, 0, 0): fmpq_poly([1]) * factor}
+        products: defaultdict[tuple[int, int, int], fmpq_poly] = defaultdict(fmpq_poly)
+        for ((p, q, r), c), ((x, y, z), d) in product(result.items(), terms.items()):
+            products[p + x, q + y, r + z] += c * d
+        result = {key: c for key, c in products.items() if c}
+    return result
+
+
+def plus(*terms: Exponential) -> Exponential:
+    result: defaultdict[tuple[int, int, int], fmpq_poly] = defaultdict(fmpq_poly)
+    for key, c in (item for term in terms for item in term.items()):
+        result[key] += c
+    return {key: c for key, c in result.items() if c}
+
+
+def hyperbolic(p: int, q: int, sign: int) -> Exponential:
+    """Of (p kappa + q) h: cosh for sign 1, sinh for sign -1."""
+    half = fmpq_poly([fmpq(1, 2)])
+    return plus({(p, q, 0): half}, {(-p, -q, 0): sign * half})
+
+
+def test_derivative_identities_for_all_kappa() -> None:
+    """The hyperbolic identities behind e_m and E_m, as identities of exponential polynomials."""
+
+    def cosh(p: int, q: int) -> Exponential:
+        return hyperbolic(p, q, 1)
+
+    k, n, h = KAPPA, KAPPA + 1, {(0, 0, 1): fmpq_poly([1])}
+    s, c, sn, cn = hyperbolic(0, 1, -1), cosh(0, 1), hyperbolic(1, 1, -1), cosh(1, 1)
+    sk, ck, sm, cm = hyperbolic(1, 0, -1), cosh(1, 0), hyperbolic(1, -1, -1), cosh(1, -1)
+
+    # each: 2 sinh h sinh^2 nh times the derivative, by the quotient rule, and its reduction
+    gap = plus(times(2, c, sn, sn), times(-2, s, sn, cn), times(-2 * n * k, h, s))
+    assert gap == plus(cosh(2, 1), times(-1, c), times(-2 * n * k, h, s))
+
+    slope = plus(times(2, s, c, sm, sn), times(k - 1, s, s, cm, sn), times(-n, s, s, sm, cn))
+    sharp = times(k**2 * n / 3, s, slope)  # (kappa - 1) times it, as is the reduction
+    fives = plus(cosh(0, 5), times(-2, cosh(0, 3)), c)
+    threes = plus(cosh(0, 3), times(-1, c))
+    twos = plus(cosh(2, 1), times(-2, cosh(2, -1)), cosh(2, -3))
+    bracket = plus(twos, times((k - 1) / 2, fives), times(-(k + 1) / 2, threes))
+    assert sharp == times(k**2 * n / 12, bracket)
+    assert sharp != times(k**2 * n / 13, bracket)
+
+    less = plus(ck, times(-1))
+    slope = plus(times(c, less, sn), times(k, s, sk, sn), times(-n, s, less, cn))
+    middle = plus(times(k, cosh(1, 3)), times(-2 * n, cosh(1, 1)), times(k + 2, cosh(1, -1)))
+    bracket = plus(cosh(2, 1), times(-1, cosh(2, -1)), middle, times(-k, threes))
+    assert times(2 * n / 3, s, slope) == times(n / 6, bracket)
+    assert times(2 * n / 3, s, slope) != times(n / 7, bracket)
 
 
 def coefficients_of(series: fmpq_series, length: int) -> list[fmpq]:

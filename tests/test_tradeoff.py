@@ -121,8 +121,8 @@ def test_tilt_of_a_win_rate_that_no_float_holds(advantage: float) -> None:
 
 @pytest.mark.parametrize("win_rate", [0.55, 2 / 3, 0.8])
 def test_numerical_optimisation_over_densities_ends_at_the_optimum(win_rate: float) -> None:
-    """Least KL of a density constant on 100 cells: no tilt is assumed."""
-    cells = 100
+    """Least KL of a density constant on 40 cells: no tilt is assumed."""
+    cells = 40
     middle = (np.arange(cells) + 0.5) / cells
 
     def kl(mass: np.ndarray) -> float:
@@ -142,7 +142,7 @@ def test_numerical_optimisation_over_densities_ends_at_the_optimum(win_rate: flo
     )
     assert found.success
     assert found.fun > optimal_kl(win_rate)  # cells only cost
-    assert found.fun == pytest.approx(optimal_kl(win_rate), rel=5e-4)
+    assert found.fun == pytest.approx(optimal_kl(win_rate), rel=3e-3)
 
 
 @settings(max_examples=100, deadline=None)

@@ -262,7 +262,7 @@ def _n_chooser(inequality: Inequality, n: Sequence[float] | None, extrapolate: b
 
     def choose(x: float) -> float:
         real = _real_n(x)
-        candidates = (real, max(round(real), 2.0), 3.0, 4.0)
+        candidates = (real, max(round(real), 2.0), 2.0 + x, 3.0, 4.0)
         return next(v for v in candidates if extrapolate or in_domain(inequality, v))
 
     return choose

@@ -54,6 +54,9 @@ KL_GAP_BOUNDS = (
     "elementary_renyi",
     "sharp_kl_gap",
     "sharp_kl_gap_delta",
+    "square_root",
+    "square_root_delta",
+    "square_root_renyi",
     "log_sobolev",
     "log_step",
 )
@@ -62,6 +65,7 @@ WIN_RATE_GAP_BOUNDS = (
     "theorem_5_4_delta",
     "sharp_win_rate_gap",
     "sharp_win_rate_gap_delta",
+    "scaled_win_rate_gap",
 )
 
 
@@ -202,6 +206,12 @@ def _sharp_win_rate_gap(policy: Policy, n: FloatArray) -> FloatArray:
     return n / 12 * sum_over_outcomes(_sharp_win_rate_term, policy, n, symmetric=True)
 
 
+def _square_root_term(
+    n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
+) -> FloatArray:
+    return np.exp(log_mass + (n - 1) * log_cdf) * np.expm1(-(n - 1) / 2 * step) ** 2
+
+
 def _sharp_win_rate_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
@@ -256,10 +266,18 @@ _FORMULAS: Mapping[str, Formula] = {
     "elementary_renyi": lambda policy, n: n * (n - 1) * policy.collision,
     "sharp_kl_gap": lambda policy, n: _curvature_bound(policy, n, 1 / 24),
     "sharp_kl_gap_delta": lambda policy, n: n * ((n - 1) * policy.delta) ** 2 / (24 * (n - 2)),
+    "square_root": lambda policy, n: (
+        n / 6 * sum_over_outcomes(_square_root_term, policy, n, symmetric=True)
+    ),
+    "square_root_delta": lambda policy, n: n * policy.delta / 6,
+    "square_root_renyi": lambda policy, n: n * (n - 1) * policy.collision / 6,
     "log_sobolev": lambda policy, n: _curvature_bound(policy, n, 1 / (2 * np.pi**2)),
     "log_step": _log_step,
     "theorem_5_4_renyi": lambda policy, n: (n - 1) / 2 * policy.collision,
     "theorem_5_4_delta": lambda policy, n: (n - 1) / 2 * policy.delta,
     "sharp_win_rate_gap": _sharp_win_rate_gap,
+    "scaled_win_rate_gap": lambda policy, n: (
+        6 * (n - 1) / (n * (n + 1)) * _sharp_win_rate_gap(policy, n)
+    ),
     "sharp_win_rate_gap_delta": lambda policy, n: n * policy.delta**2 / 12,
 }

@@ -283,6 +283,13 @@ def _curvature_bound(cell: _Cell, constant: arb) -> arb:
     return first + constant * _dot(cell.masses.square, cell.curvature)
 
 
+def _square_root_bound(cell: _Cell) -> arb:
+    """Sum of p/6 n F^(n-1) (1 - (F_below/F)^((n-1)/2))^2."""
+    lags = [ONE, *((-cell.kappa * s / 2).expm1() for s in cell.masses.step)]
+    terms = zip(cell.masses.mass, cell.power, lags, strict=True)
+    return cell.n / 6 * sum((p * f * lag * lag for p, f, lag in terms), ZERO)
+
+
 def _log_step_bound(cell: _Cell) -> arb:
     largest, scale = cell.value("analytical_kl"), cell.kappa**2 / 24
     terms = [largest, *(largest.min(scale * s * s) for s in cell.masses.step)]
@@ -350,7 +357,10 @@ def _continuous_curve_kl(cell: _Cell) -> arb:
 
 
 def _tilted_lower_bound(advantage: arb, shortfall: arb) -> arb:
-    """beta W - log((e^beta - 1)/beta) <= KL for any beta (Gibbs), at the best beta in float64."""
+    """beta W - log((e^beta - 1)/beta) <= KL for any beta (Gibbs), at the best beta in float64.
+
+    The least KL itself is larger by the square of that beta's rounding, some 1e-32.
+    """
     sides = np.array([float(advantage), float(shortfall)])
     beta = arb(float(tilt_with_advantage(*np.maximum(sides, 0.0))))
     if beta == 0:
@@ -367,8 +377,8 @@ class Domain(NamedTuple):
 
 REAL = Domain("real n >= 1", lambda n: True)
 FROM_2 = Domain("n = 1 or real n >= 2", lambda n: n == 1 or n >= 2)
-SHARP = Domain("n = 2, integer n >= 3 or real n >= 4", lambda n: n in (2, 3) or n >= 4)
-SHARP_DELTA = Domain("integer n >= 3 or real n >= 4", lambda n: n == 3 or n >= 4)
+ABOVE_2 = Domain("real n > 2", lambda n: n > 2)
+FROM_2_TO_3 = Domain("real n in [2, 3]", lambda n: 2 <= n <= 3)
 OUTSIDE_2_3 = Domain("real n in [1, 2] or n >= 3", lambda n: n <= 2 or n >= 3)
 
 
@@ -394,11 +404,11 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "tilted_lower_bound": Quantity(
         lambda c: _tilted_lower_bound(_advantage(c), ONE - c.value("win_rate")),
-        "least KL of any policy of the same win rate, the tilted optimum (ours)",
+        "a lower bound on the KL of any policy of the same win rate (ours)",
     ),
     "continuous_optimum": Quantity(
         lambda c: _tilted_lower_bound(c.kappa / (c.n + 1) / 2, ONE / (c.n + 1)),
-        "least KL of any policy of win rate n/(n+1) (ours)",
+        "a lower bound on the KL of any policy of win rate n/(n+1) (ours)",
     ),
     "win_rate_gap": Quantity(
         lambda c: c.value("continuous_win_rate") - c.value("win_rate"), "n/(n+1) minus win rate"
@@ -426,8 +436,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "theorem_3_4_delta": Quantity(
         lambda c: 2 * c.n * c.kappa * c.masses.delta,
-        "2 n (n-1) delta (paper, Theorem 3.4; real n >= 2 ours)",
-        FROM_2,
+        "2 n (n-1) delta (paper, Theorem 3.4; real n ours)",
     ),
     "theorem_3_6_finite": Quantity(
         lambda c: c.value("analytical_kl") + c.masses.log_top,
@@ -443,14 +452,21 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "sharp_kl_gap": Quantity(
         lambda c: _curvature_bound(c, ONE / 24),
-        "n (n-1)^2/(24 (n-2)) sum of p^2 (F^{n-2} - F_below^{n-2}); for n = 2 "
-        "p_1^2 (log 2 - 1/2) + sum over the others of p^2/12 log(F/F_below) (ours)",
-        SHARP,
+        "n (n-1)^2/(24 (n-2)) sum of p^2 (F^{n-2} - F_below^{n-2}); for n <= 2 the first outcome "
+        "contributes p_1^n (log n - (n-1)/n), at n = 2 the others p^2/12 log(F/F_below) (ours)",
     ),
     "sharp_kl_gap_delta": Quantity(
         lambda c: c.n * (c.kappa * c.masses.delta) ** 2 / (24 * (c.n - 2)),
         "n (n-1)^2/(24 (n-2)) delta^2 (ours)",
-        SHARP_DELTA,
+        ABOVE_2,
+    ),
+    "square_root": Quantity(
+        _square_root_bound,
+        "sum of p/6 (sqrt g(F) - sqrt g(F_below))^2, g(u) = n u^{n-1} (ours)",
+    ),
+    "square_root_delta": Quantity(lambda c: c.n * c.masses.delta / 6, "n delta/6 (ours)"),
+    "square_root_renyi": Quantity(
+        lambda c: c.n * c.kappa * c.value("collision") / 6, "n (n-1)/6 e^{-H_2} (ours)", FROM_2
     ),
     "log_sobolev": Quantity(
         lambda c: _curvature_bound(c, ONE / (2 * arb.pi() ** 2)),
@@ -472,6 +488,11 @@ QUANTITIES: Mapping[str, Quantity] = {
         lambda c: _sharp_win_rate_gap(c, c.masses.square),
         "1/12 sum of p^2 (h(F) - h(F_below)), h(u) = n u^{n-1} (ours)",
         OUTSIDE_2_3,
+    ),
+    "scaled_win_rate_gap": Quantity(
+        lambda c: 6 * c.kappa / (c.n * (c.n + 1)) * _sharp_win_rate_gap(c, c.masses.square),
+        "6 (n-1)/(n (n+1)) times the sharp bound, at most 1.0295 times (ours)",
+        FROM_2_TO_3,
     ),
     "sharp_win_rate_gap_delta": Quantity(
         lambda c: c.n * c.masses.delta**2 / 12, "n delta^2/12 (ours)", OUTSIDE_2_3
@@ -498,7 +519,10 @@ IDENTITIES: tuple[Identity, ...] = (
     Identity(
         "the derivative of n u^(n-1) is affine: Chebyshev's inequality is an equality",
         lambda policy, n: n in (2, 3),
-        {"win_rate_gap": "sharp_win_rate_gap"},
+        {
+            "win_rate_gap": "sharp_win_rate_gap",
+            "scaled_win_rate_gap": "sharp_win_rate_gap",  # the factor is 1
+        },
     ),
     Identity(
         "all masses are delta, and the sums over outcomes telescope",
@@ -535,6 +559,11 @@ IDENTITIES: tuple[Identity, ...] = (
         ),
     ),
     Identity(
+        "one outcome: both are (n-1)/(2(n+1))",
+        lambda policy, n: policy.size == 1,
+        {"win_rate_gap": "scaled_win_rate_gap"},
+    ),
+    Identity(
         "one outcome, and these bounds keep the first outcome's gap exactly",
         lambda policy, n: policy.size == 1 and n <= 2,
         {"sharp_kl_gap": "analytical_kl", "log_sobolev": "analytical_kl"},
@@ -548,6 +577,7 @@ IDENTITIES: tuple[Identity, ...] = (
                 *("analytical_kl", "kl", "kl_gap", "win_rate_gap", "sharp_win_rate_gap"),
                 *("expected_estimator", "expected_estimator_gap"),
                 *("continuous_curve_kl", "tilted_lower_bound", "continuous_optimum"),
+                *("sharp_kl_gap", "square_root", "square_root_renyi"),
                 *("estimator_at_top", "top_outcome_gap"),
                 *("theorem_3_4_renyi", "theorem_3_4_delta", "elementary_renyi"),
                 *("theorem_5_4_renyi", "theorem_5_4_delta", "log_sobolev", "log_step"),
@@ -577,6 +607,9 @@ INEQUALITIES: tuple[Inequality, ...] = (
     Inequality("kl_gap", "sharp_kl_gap_delta"),
     Inequality("kl_gap", "log_sobolev"),
     Inequality("kl_gap", "log_step"),
+    Inequality("kl_gap", "square_root"),
+    Inequality("kl_gap", "square_root_delta"),
+    Inequality("kl_gap", "square_root_renyi"),
     Inequality("tilted_lower_bound", "kl"),
     Inequality("continuous_optimum", "analytical_kl"),
     Inequality("win_rate", "continuous_win_rate"),
@@ -584,6 +617,7 @@ INEQUALITIES: tuple[Inequality, ...] = (
     Inequality("win_rate_gap", "theorem_5_4_delta"),
     Inequality("win_rate_gap", "sharp_win_rate_gap"),
     Inequality("win_rate_gap", "sharp_win_rate_gap_delta"),
+    Inequality("win_rate_gap", "scaled_win_rate_gap"),
 )
 """What is proved, by the paper or in docs/theory.md: none of these may ever fail in its domain."""
 

@@ -89,7 +89,7 @@ def _margin(curve: Callable[[arb], arb], policy: Policy | BallPolicy, n: float) 
         found = enclose(balls, n, ["kl", "win_rate"], radius)
         with ctx.workprec(PRECISION):
             margin = _ball(found["kl"]) - curve(_ball(found["win_rate"]))
-            if margin.is_finite() and margin.rad() <= TOLERANCE * abs(margin.mid()):
+            if margin.rad() <= TOLERANCE * abs(margin.mid()):
                 return Enclosure(_fraction(margin.lower()), _fraction(margin.upper()))
     raise ArithmeticError(f"win rate at n = {n!r}: too close to 1/2 to place on the curve")
 

@@ -1,4 +1,4 @@
-"""The rank-corrected KL estimator (ours): what the probabilities and the ranks of a pool say together.
+"""The rank-corrected KL estimator (ours): what a pool's probabilities and ranks say together.
 
 The KL of best-of-n is the analytical formula minus a gap, a sum over outcomes, which are intervals
 [F-, F] of [0, 1] (`bestofn.kernels`). A pool of N scored candidates with log-probabilities gives
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from bestofn._validation import FloatArray
 from bestofn.kernels import normalised_gap
+from bestofn.subsets import IndexArray
 
 __all__ = [
     "Distinct",
@@ -35,7 +36,6 @@ __all__ = [
 ]
 
 BoolArray = NDArray[np.bool_]
-IndexArray = NDArray[np.intp]
 
 SHARED_IN_POOL = 1e-6
 """A pool has pairs shared by several responses where its counts have this chance otherwise."""
@@ -117,9 +117,9 @@ def lay_out(distinct: Distinct, *, identified: bool = False) -> Segments:
 
     Args:
         distinct: the pools' distinct responses.
-        identified: whether they are known to be distinct. If not, a pair drawn far too often for its
-            probability has the mass of its frequency, and counts estimate the tie classes where
-            draws repeat more often than their probabilities explain.
+        identified: whether they are known to be distinct. If not, a pair drawn far too often for
+            its probability has the mass of its frequency, and counts estimate the tie classes
+            where draws repeat more often than their probabilities explain.
     """
     nothing = np.zeros(distinct.mass.size, dtype=np.bool_)
     shared = nothing if identified else _shared(distinct)
@@ -157,10 +157,10 @@ def gap_and_error(segments: Segments, n: int) -> tuple[FloatArray, FloatArray, F
     freedom = squared**2 / _positive(_total(segments, share**2 / segments.terms))
     # nothing tells how mass smaller than its seen neighbour divides into outcomes
     unknown = _total(segments, np.where(segments.bounded, part, 0.0))
-    bend = _curvature(segments, n)
-    # the variance of the second-order term, which rules where the slope vanishes
-    squared += unknown**2 + 2 * _total(segments, bend**2)
-    return _total(segments, part - bend), np.sqrt(squared), np.maximum(freedom, 1.0)
+    bias, spread = _curvature(segments, n)
+    # the second-order term rules where the slope vanishes
+    squared += unknown**2 + spread
+    return _total(segments, part) - bias, np.sqrt(squared), np.maximum(freedom, 1.0)
 
 
 def _shared(d: Distinct) -> BoolArray:
@@ -325,25 +325,30 @@ def _entropy(density: FloatArray) -> FloatArray:
     return np.asarray(density * np.log(np.maximum(density, 1e-300)))
 
 
-def _curvature(s: Segments, n: int) -> FloatArray:
-    """For tied outcomes, half the second derivative of the gap times the covariance of the ends."""
+def _curvature(s: Segments, n: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of the second-order term of the gap in the ends of tied outcomes.
+
+    The variance takes the ends as independent; for two outcomes, with one end between them, it is
+    exact.
+    """
     total = _total(s, s.variance)[s.pool]
     to_end = _up_to(s, s.variance)
     tied = np.flatnonzero(s.tied & (s.variance > 0) & (n * s.piece > CONTINUUM))
-    v_low, v_high, v = (to_end - s.variance)[tied], to_end[tied], total[tied]
+    pool, v_low, v_high, v = s.pool[tied], (to_end - s.variance)[tied], to_end[tied], total[tied]
     # the ends are sums of masses that together sum to 1
-    at_low, at_both, at_high = (
+    at_low, at_high, both = (
         v_low * (1 - v_low / v),
-        v_low * (1 - v_high / v),
         v_high * (1 - v_high / v),
+        v_low * (1 - v_high / v),
     )
     lower, upper = np.maximum(s.start[tied], 1e-300), s.start[tied] + s.mass[tied]
     low_low, low_high, high_high = _second_slopes(n, lower, upper, s.mass[tied])
-    low_low[at_low == 0] = 0.0
-    half = 0.5 * (low_low * at_low + 2 * low_high * at_both + high_high * at_high)
-    bend = np.zeros(s.mass.size)
-    bend[tied] = half
-    return bend
+    low = 0.5 * (np.where(at_low > 0, low_low, 0.0) * at_low + low_high * both)
+    high = 0.5 * (high_high * at_high + low_high * both)
+    # the lower end of an outcome is the upper end of the one before
+    follows = np.diff(pool, append=-1) == 0
+    at_end = high + np.where(follows, np.roll(low, -1), 0.0)
+    return _sum(pool, low + high, s.pools), 2 * _sum(pool, at_end**2, s.pools)
 
 
 def _second_slopes(

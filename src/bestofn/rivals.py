@@ -183,13 +183,15 @@ def _integrate(log_density: LogDensity, draws: FloatArray, *parameters: FloatArr
         return np.asarray(found.integral)[()]
 
     shortfall = integral(lambda v, t: v * np.exp(t))
-    return Tradeoff(1 - shortfall, integral(lambda v, t: relative_entropy_term(t)), draws)
+    # every density here increases, so that only rounding can go below 1/2
+    win_rate = np.maximum(1 - shortfall, 0.5)
+    return Tradeoff(win_rate, integral(lambda v, t: relative_entropy_term(t)), draws)
 
 
 def _over(point: Callable[..., Point], draws: FloatArray, *parameters: FloatArray) -> Tradeoff:
     points = [point(*values) for values in np.broadcast(*parameters)]
     win_rate, kl = np.reshape(points, (-1, 2)).T.reshape(2, *draws.shape)
-    return Tradeoff(win_rate[()], kl[()], draws)
+    return Tradeoff(np.maximum(win_rate, 0.5), kl[()], draws)
 
 
 def _on_outcomes(policy: Policy, log_ratio: FloatArray) -> Point:

@@ -7,13 +7,13 @@ curves here are those of a policy without atoms; docs/theory.md says what atoms 
 from __future__ import annotations
 
 from bisect import bisect_left
+from fractions import Fraction
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
-from scipy.optimize.elementwise import find_root
-from scipy.special import zeta
 
 from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries
 from bestofn.exact import analytical_kl
@@ -29,6 +29,10 @@ __all__ = [
     "tilt_with_win_rate",
     "tilted_tradeoff",
 ]
+
+
+HALVINGS = 64
+"""Of a bracket in log beta: from any two floats to neighbours."""
 
 
 class Tradeoff(NamedTuple):
@@ -160,26 +164,17 @@ def tilt_with_win_rate(win_rate: ArrayLike) -> FloatArray:
 
 
 def tilt_with_advantage(advantage: FloatArray, shortfall: FloatArray) -> FloatArray:
-    """`tilt_with_win_rate`, for a win rate W so close to 1/2 that a float would round it (ours).
-
-    Args:
-        advantage: W - 1/2, in [0, 1/2).
-        shortfall: 1 - W, in (0, 1/2], same shape. The smaller of the two settles the precision.
-
-    Returns:
-        Same shape; relative error below 1e-12.
-
-    Examples:
-        >>> float(tilt_with_advantage(np.array(1e-100), np.array(0.5)))  # 12 (W - 1/2)
-        1.2e-99
-    """
-
-    def difference(beta: FloatArray, advantage: FloatArray, shortfall: FloatArray) -> FloatArray:
-        return np.where(beta <= 1, _advantage(beta) - advantage, shortfall - _shortfall(beta))
-
+    """The same from W - 1/2 and 1 - W, the smaller of which settles the precision."""
     # beta is at least 12 (W - 1/2) and at most 1/(1 - W): twice as wide, whatever the rounding
-    bracket = (6 * advantage, 2 / shortfall)
-    return np.asarray(find_root(difference, bracket, args=(advantage, shortfall)).x)[()]
+    low, high = np.broadcast_arrays(6 * advantage, 2 / shortfall)
+    # Bisection in log beta: scipy's root finders take longer to import than most stages to run.
+    for _ in range(HALVINGS):
+        middle = np.sqrt(low) * np.sqrt(high)
+        short = np.where(
+            middle <= 1, _advantage(middle) < advantage, _shortfall(middle) > shortfall
+        )
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    return np.asarray(np.sqrt(low) * np.sqrt(high))
 
 
 def excess_kl(n: ArrayLike) -> FloatArray:
@@ -226,10 +221,20 @@ def smallest_n_within(fraction: float) -> int:
     return candidates[bisect_left(candidates, -fraction, key=lambda n: -float(excess_kl(n)))]
 
 
-# With c_k = B_2k/(2k)! = -2 (-1)^k zeta(2k)/(2 pi)^2k, the tilt has win rate 1/2 + sum of
-# c_k beta^(2k-1) and KL sum of c_k (1 - 1/2k) beta^2k: enough terms for beta <= 1.
+def _bernoulli_over_factorial(terms: int) -> FloatArray:
+    """B_2k/(2k)! for k = 1, ..., exactly until the last rounding."""
+    size = 2 * terms + 1
+    coefficients = [Fraction(1)]  # of t/(e^t - 1), whose product with (e^t - 1)/t is 1
+    for k in range(1, size):
+        tail = (c / factorial(k + 1 - j) for j, c in enumerate(coefficients))
+        coefficients.append(-sum(tail, Fraction(0)))
+    return np.array([float(c) for c in coefficients[2::2]])
+
+
+# With c_k = B_2k/(2k)!, the tilt has win rate 1/2 + sum of c_k beta^(2k-1) and KL sum of
+# c_k (1 - 1/2k) beta^2k: enough terms for beta <= 1.
+_BERNOULLI = _bernoulli_over_factorial(12)
 _ORDER = np.arange(1, 13)
-_BERNOULLI = -2.0 * (-1.0) ** _ORDER * zeta(2 * _ORDER) / (2 * np.pi) ** (2 * _ORDER)
 
 
 def _advantage(beta: FloatArray) -> FloatArray:

@@ -33,7 +33,7 @@ def plot(
         grid[0, 0].set(ylabel="KL (nats)", ylim=(0, None), xlim=(1, None))
         # the formula's excess grows for ever: the axis is for the estimator's
         top = 1.5 * max(np.max(_excess(table)) for table in simulations)
-        grid[1, 0].set(ylabel="excess over\nexact (nats)", ylim=(-0.3 * top, top))
+        grid[1, 0].set(ylabel="excess (nats)", ylim=(-0.3 * top, top))
         use_log_axes(grid[0, 0], most=4)
         figure.supxlabel("number of draws $n$", fontsize=8)
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)

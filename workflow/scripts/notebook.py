@@ -12,7 +12,6 @@ from nbformat import NotebookNode
 from bestofn.io import atomic_path, log_to
 from bestofn.provenance import PACKAGE
 
-
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}
 {%- block data_png -%}

@@ -1,0 +1,138 @@
+"""The comparison of estimators: its arithmetic, its streams, its script, and the results kept."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from numpy.typing import NDArray
+
+from bestofn import study
+from bestofn.exact import analytical_kl, exact_kl
+from bestofn.families import staircase, uniform
+from bestofn.io import read_table, write_table
+from bestofn.policy import Policy
+from bestofn.pool import METHODS, Interval
+from bestofn.study import FORMULA, Errors, compare_methods, errors_of
+from workflow.scripts.study import restore, save_csv
+from workflow.scripts.study import study as run_study
+
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "study" / "estimators.csv"
+COLUMNS = ["policy", "pool_size", "n", "method", "kl", *Errors._fields, "repeats"]
+
+Table = dict[str, NDArray[Any]]
+
+
+def compare(**changes: Any) -> Table:  # noqa: ANN401 # each argument of compare_methods
+    options: dict[str, Any] = {"pool_size": 32, "n": [2, 10], "repeats": 40, "seed": 1} | changes
+    return compare_methods("staircase", *staircase([0.1, 0.01]), **options)
+
+
+def test_errors_are_means_over_repeats() -> None:
+    kl = np.array([1.0, 2.0])
+    estimate = kl + np.array([[0.3, 0.0], [-0.1, 0.0], [0.1, 0.0], [0.1, 0.0]])
+    errors = errors_of(Interval(estimate, estimate - 0.2, estimate + 0.1), kl)
+    assert errors.mean == pytest.approx([1.1, 2.0])
+    assert errors.bias == pytest.approx([0.1, 0.0])
+    assert errors.bias_standard_error == pytest.approx([np.sqrt(0.02) / 2, 0.0])
+    assert errors.rmse == pytest.approx([np.sqrt(0.03), 0.0])
+    square_error = np.std([0.09, 0.01, 0.01, 0.01]) / 2
+    assert errors.rmse_standard_error == pytest.approx([square_error / 2 / np.sqrt(0.03), 0.0])
+    assert errors.coverage == pytest.approx([0.75, 1.0])
+    assert errors.coverage_standard_error == pytest.approx([np.sqrt(0.75 * 0.25) / 2, 0.0])
+    assert errors.interval_half_width == pytest.approx([0.15, 0.15])
+
+
+def test_intervals_miss_by_more_than_rounding_or_not_at_all() -> None:
+    kl, point = np.array([1.0]), np.array([[1.0]])
+    for shift, coverage in [(0.5e-9, 1), (2e-9, 0), (-0.5e-9, 1), (-2e-9, 0)]:
+        assert errors_of(Interval(point, point + shift, point + shift), kl).coverage == coverage
+
+
+def test_a_table_has_a_row_for_each_method_and_n() -> None:
+    table = compare(n=[1, 2, 10, 17])  # 1 is trivial, 17 more than half the pool
+    assert list(table) == COLUMNS
+    assert table["method"].tolist() == np.repeat([*METHODS, FORMULA], 2).tolist()
+    assert table["n"].tolist() == [2, 10] * 4
+    kl = exact_kl(Policy(*staircase([0.1, 0.01])), [2, 10])
+    np.testing.assert_allclose(table["kl"], np.tile(kl, 4))
+    np.testing.assert_allclose(table["bias"], table["mean"] - table["kl"], atol=1e-15)
+    np.testing.assert_allclose(table["mean"][-2:], analytical_kl([2, 10]))
+
+
+def test_cells_have_their_own_streams_and_repeat() -> None:
+    first, more = compare(), compare(n=[2, 3, 10])
+    for column in ("mean", "rmse", "coverage"):
+        np.testing.assert_array_equal(first[column], more[column][more["n"] != 3])
+    assert np.any(first["mean"] != compare(seed=2)["mean"])
+
+
+def test_batches_do_not_change_the_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compare()
+    monkeypatch.setattr(study, "CANDIDATES", 100)
+    for column, values in compare().items():
+        np.testing.assert_array_equal(values, whole[column])
+
+
+def test_ours_wins_where_the_papers_bias_rules() -> None:
+    table = compare_methods("u", *uniform(100), pool_size=128, n=[12], repeats=50, seed=3)
+    error = dict(zip(table["method"].tolist(), table["rmse"].tolist(), strict=True))
+    assert error["rank-corrected"] < error["paper"] / 100
+    assert error["paper"] < error[FORMULA]
+
+
+def test_the_script_writes_a_table_and_its_text_restores_it(tmp_path: Path) -> None:
+    responses = {"uniform": uniform(10), "staircase": staircase([0.1, 0.01])}
+    paths = {name: f"{tmp_path}/{name}.parquet" for name in responses}
+    for name, (log_prob, reward) in responses.items():
+        write_table({"log_prob": log_prob, "reward": reward}, paths[name])
+    whole, text, again = (f"{tmp_path}/{name}" for name in ("a.parquet", "a.csv", "b.parquet"))
+    run_study(paths, [32, 64], [2, 10], 40, 1, whole)
+    save_csv(whole, text)
+    restore(text, again)
+    table, restored = read_table(whole), read_table(again)
+    assert list(table) == list(restored) == COLUMNS
+    assert table["policy"].size == 2 * 2 * 2 * 4
+    staircase_32 = (table["policy"] == "staircase") & (table["pool_size"] == 32)
+    np.testing.assert_array_equal(table["rmse"][staircase_32], compare()["rmse"])
+    for column, values in table.items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(restored[column], values, rtol=1e-4)
+        else:
+            assert restored[column].tolist() == values.tolist()
+
+
+# the results kept in study/estimators.csv
+
+
+@pytest.fixture(scope="module")
+def kept() -> Table:
+    """The rows with N >= 10 n, in the order (method, cell)."""
+    with KEPT.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == COLUMNS
+    columns = dict(zip(header, np.array(rows).T, strict=True))
+    numbers = {k: v if k in ("policy", "method") else v.astype(float) for k, v in columns.items()}
+    large = numbers["pool_size"] >= 10 * numbers["n"]
+    return {name: values[large] for name, values in numbers.items()}
+
+
+def of(kept: Table, method: str, column: str) -> NDArray[Any]:
+    values: NDArray[Any] = kept[column][kept["method"] == method]
+    return values
+
+
+def test_the_kept_study_is_of_the_configured_policies_at_full_size(kept: Table) -> None:
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    assert set(kept["policy"].tolist()) == set(config["policies"])
+    assert kept["repeats"].min() >= 2000
+    assert kept["pool_size"].min() == 32
+    assert kept["pool_size"].max() == 4096
+    assert KEPT.stat().st_size <= 300_000
+    for column in ("policy", "pool_size", "n"):
+        assert of(kept, "paper", column).tolist() == of(kept, "rank-corrected", column).tolist()
