@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries
+from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries, reject_shapes
 from bestofn.exact import analytical_kl, pmf, sum_over_outcomes
 from bestofn.kernels import (
     log_mean_density,
@@ -43,7 +43,9 @@ def kl_estimator(log_eps: ArrayLike, n: ArrayLike) -> FloatArray:
     """
     log_eps = as_real_array("log_eps", log_eps)
     reject_entries("log_eps", log_eps, ~(log_eps <= 0), "a natural log-probability <= 0")
-    return _kl_estimator(log_eps, as_n(n))
+    n = as_n(n)
+    reject_shapes(log_eps=log_eps, n=n)
+    return _kl_estimator(log_eps, n)
 
 
 def _kl_estimator(log_eps: FloatArray, n: FloatArray) -> FloatArray:

@@ -18,6 +18,8 @@ __all__ = ["Policy", "ReferencePolicy", "Term"]
 
 # Outcomes handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 14
+# Lower log-masses are raised to this one, so that n times it is a number.
+LOWEST = -1e290
 # In float64 e^-x = 0 from x = 746 on.
 VANISHED = 760.0
 
@@ -84,8 +86,7 @@ class Policy:
         )
         reject_entries("reward", reward, ~np.isfinite(reward), "a finite reward")
         log_prob, reward = _sort_by_reward(*_drop_impossible(log_prob, reward))
-        # The largest is subtracted first: at -1e6 a later subtraction would cost ten digits.
-        log_mass, reward = _merge_ties(log_prob - log_prob.max(), reward)
+        log_mass, reward = _merge_ties(_relative_to_largest(log_prob), reward)
         _normalise(log_mass)
         self.log_mass, self.reward = _read_only(log_mass), _read_only(reward)
 
@@ -212,6 +213,13 @@ def _sort_by_reward(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArra
         return log_prob, reward
     order = np.argsort(reward, kind="stable")
     return log_prob[order], reward[order]
+
+
+def _relative_to_largest(log_prob: FloatArray) -> FloatArray:
+    """Subtracted before all else: at -1e6 a later subtraction would cost ten digits."""
+    with np.errstate(over="ignore"):
+        log_mass = log_prob - log_prob.max()
+    return np.maximum(log_mass, LOWEST, out=log_mass)
 
 
 def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
