@@ -39,7 +39,9 @@ def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
     """`values` as a non-empty float64 vector."""
     array = as_real_array(name, values)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} must be a non-empty one-dimensional array, got shape {array.shape}")
+        raise ValueError(
+            f"{name} must be a non-empty one-dimensional array, got shape {array.shape}"
+        )
     return array
 
 
@@ -64,7 +66,9 @@ def reject_shapes(**arrays: FloatArray) -> None:
 def as_n(n: ArrayLike) -> FloatArray:
     """`n` as float64: real numbers from 1 to 1e12, of any shape."""
     array = as_real_array("n", n)
-    reject_entries("n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12")
+    reject_entries(
+        "n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12"
+    )
     return array
 
 

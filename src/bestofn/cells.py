@@ -95,8 +95,9 @@ def summarise(log_mass: FloatArray, symmetric: bool) -> Nodes:
         parts += _cell_nodes(rows, blocks, cell, grid)
     fields = [np.concatenate(x) for x in zip(*parts, strict=True)]
     order = np.argsort(fields[-1], kind="stable")
-    weight, log_mass, *rest = (x[order] for x in fields)
-    return Nodes(weight, log_mass, *rest, sum_before(weight * np.exp(log_mass)))
+    weight, log_mass, log_cdf, step, group = (x[order] for x in fields)
+    before = sum_before(weight * np.exp(log_mass))
+    return Nodes(weight, log_mass, log_cdf, step, group, before)
 
 
 def _block_sums(log_mass: FloatArray) -> _Blocks:
@@ -212,7 +213,8 @@ def _moments(p: FloatArray, u: FloatArray, scale: float, grid: _Grid) -> FloatAr
 def _basis(u: FloatArray, size: int) -> FloatArray:
     """Polynomials of degrees 0, 1, ...: b_2m = T_2m and b_(m+i) = T_m b_i for m = 1, 2, 4...
 
-    On [-1, 1] they are nearly as well conditioned as the Chebyshev polynomials T_j, at half the cost.
+    On [-1, 1] they are nearly as well conditioned as the Chebyshev polynomials T_j, at half the
+    cost.
     """
     basis = np.empty((size, u.size))
     basis[0] = 1.0

@@ -24,7 +24,8 @@ def log_cdf_and_step(
     order; those with less than `SMALLEST_ACCURATE` below them, if any, begin with the lowest.
 
     Examples:
-        >>> log_cdf, step = log_cdf_and_step(np.log([0.5, 0.5]), np.array([0, 0.5]), np.array([0.5, 0]))
+        >>> below, above = np.array([0, 0.5]), np.array([0.5, 0])
+        >>> log_cdf, step = log_cdf_and_step(np.log([0.5, 0.5]), below, above)
         >>> np.exp(log_cdf).tolist(), np.exp(step).tolist()
         ([0.5, 1.0], [inf, 2.0])
     """

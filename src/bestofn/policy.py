@@ -28,8 +28,9 @@ Term = Callable[[float, FloatArray, FloatArray, FloatArray], FloatArray]
 
 An outcome of mass p and cumulative mass F, counted from the lowest reward, has log_mass = log p,
 log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1. `Policy` asks two
-things of a term. It must be p times an analytic function of p and F that varies, as F^n does, on the scale F/n
-in both (complex n p/F up to 2 pi). And outcomes with F^(n-1) = 0 in float64 may be merged into one.
+things of a term. It is p times an analytic function of p and F that varies on the scale of F^n: it
+may double when F changes by F/n, and singularities in p are complex, 2 pi F/n away or more. And
+outcomes whose F^(n-1) vanishes in float64 may be merged into one.
 """
 
 
@@ -79,7 +80,8 @@ class Policy:
         reward = as_real_vector("reward", reward)
         if log_prob.size != reward.size:
             raise ValueError(
-                f"log_prob and reward must have equal lengths, got {log_prob.size} and {reward.size}"
+                "log_prob and reward must have equal lengths, "
+                f"got {log_prob.size} and {reward.size}"
             )
         reject_entries(
             "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
@@ -218,8 +220,9 @@ def _sort_by_reward(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArra
 def _relative_to_largest(log_prob: FloatArray) -> FloatArray:
     """Subtracted before all else: at -1e6 a later subtraction would cost ten digits."""
     with np.errstate(over="ignore"):
-        log_mass = log_prob - log_prob.max()
-    return np.maximum(log_mass, LOWEST, out=log_mass)
+        log_mass: FloatArray = log_prob - log_prob.max()
+    np.maximum(log_mass, LOWEST, out=log_mass)
+    return log_mass
 
 
 def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -238,7 +241,7 @@ def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, F
 
 
 def _normalise(log_mass: FloatArray) -> None:
-    """Subtract the log of the total; a mass close to 1 by what it lacks, so that log(1-p) is right too."""
+    """Subtract the log of the total; a mass close to 1 by what it lacks: log(1-p) is right too."""
     top = int(np.argmax(log_mass))
     largest = float(np.exp(log_mass[top]))
     log_mass[top] = -np.inf
