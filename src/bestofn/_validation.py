@@ -1,4 +1,4 @@
-"""Checks of arguments: every rejection is a `ValueError` that names the entry and what is expected."""
+"""Checks of arguments: a rejection is a `ValueError` that names the entry and what is expected."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = [
     "as_real_array",
     "as_real_vector",
     "reject_entries",
+    "reject_shapes",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -23,17 +24,24 @@ LARGEST_N = 1e12
 
 def as_real_array(name: str, values: ArrayLike) -> FloatArray:
     """`values` as float64, or a `ValueError` where they are not real numbers."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64, copy=False)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # ragged lists
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from error
+    if array.dtype.kind not in "iuf" or np.ma.is_masked(values):
+        masked = "masked entries" if np.ma.is_masked(values) else f"dtype {array.dtype}"
+        raise ValueError(f"{name} must hold real numbers, got {masked}")
+    with np.errstate(over="ignore"):  # to infinity, which no caller accepts as finite
+        return array.astype(np.float64, copy=False)
 
 
 def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
     """`values` as a non-empty float64 vector."""
     array = as_real_array(name, values)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} must be a non-empty one-dimensional array, got shape {array.shape}")
+        raise ValueError(
+            f"{name} must be a non-empty one-dimensional array, got shape {array.shape}"
+        )
     return array
 
 
@@ -41,14 +49,26 @@ def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expect
     """Raise for the first entry of `values` marked `bad`, saying which and what is `expected`."""
     if bad.any():
         flat = int(np.argmax(bad))
-        where = "" if values.ndim == 0 else f"[{', '.join(map(str, np.unravel_index(flat, values.shape)))}]"
+        index = ", ".join(map(str, np.unravel_index(flat, values.shape)))
+        where = f"[{index}]" if index else ""
         raise ValueError(f"{name}{where} = {values.flat[flat]!r}: expected {expected}")
+
+
+def reject_shapes(**arrays: FloatArray) -> None:
+    """Raise if the arrays, given by name, do not broadcast against each other."""
+    try:
+        np.broadcast_shapes(*(x.shape for x in arrays.values()))
+    except ValueError:
+        shapes = " and ".join(f"{name} {x.shape}" for name, x in arrays.items())
+        raise ValueError(f"expected shapes that broadcast, got {shapes}") from None
 
 
 def as_n(n: ArrayLike) -> FloatArray:
     """`n` as float64: real numbers from 1 to 1e12, of any shape."""
     array = as_real_array("n", n)
-    reject_entries("n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12")
+    reject_entries(
+        "n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12"
+    )
     return array
 
 

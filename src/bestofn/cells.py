@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bestofn._validation import FloatArray
-from bestofn.intervals import SMALLEST_ACCURATE, log_cdf_and_step, sum_before
+from bestofn.intervals import SMALLEST_ACCURATE, log_cdf_and_step, row_sums_before, sum_before
 
 __all__ = ["Nodes", "summarise"]
 
 # Outcomes are handled in blocks of consecutive ones; a cell is made of whole blocks.
 BLOCK = 64
 # Blocks handled at a time: their temporaries stay in the processor's cache.
-CHUNK = 64
+CHUNK = 128
 # Largest extent of a cell (a block has an eighth of it), and largest mass of an outcome in it,
 # relative to F min(1, -log F).
 WIDTH = 1 / 9
@@ -61,18 +61,17 @@ class _Blocks(NamedTuple):
 
 
 class _Grid(NamedTuple):
-    """Nodes in mass, as fractions of the largest, for interpolation in a power of the mass.
+    """How the mass is interpolated: in s = (mass/largest)^power, 2 for symmetric terms, else 1.
 
     Attributes:
-        power: 2 for symmetric terms, 1 for others.
-        mass: the nodes. The first, close to 0, keeps the bulk of much smaller outcomes out of the
-            weights of the others.
-        lagrange: coefficients of the Lagrange polynomials, lowest power first.
+        mass: the nodes, as fractions of the largest; the first stands for 0.
+        weights: from sums of p and of p s b_j(2s-1), b the basis, to weights of the nodes: outcomes
+            much smaller than the largest hardly enter the second kind, hence only the first weight.
     """
 
     power: int
     mass: FloatArray
-    lagrange: FloatArray
+    weights: FloatArray
 
 
 def summarise(log_mass: FloatArray, symmetric: bool) -> Nodes:
@@ -96,8 +95,9 @@ def summarise(log_mass: FloatArray, symmetric: bool) -> Nodes:
         parts += _cell_nodes(rows, blocks, cell, grid)
     fields = [np.concatenate(x) for x in zip(*parts, strict=True)]
     order = np.argsort(fields[-1], kind="stable")
-    weight, log_mass, *rest = (x[order] for x in fields)
-    return Nodes(weight, log_mass, *rest, sum_before(weight * np.exp(log_mass)))
+    weight, log_mass, log_cdf, step, group = (x[order] for x in fields)
+    before = sum_before(weight * np.exp(log_mass))
+    return Nodes(weight, log_mass, log_cdf, step, group, before)
 
 
 def _block_sums(log_mass: FloatArray) -> _Blocks:
@@ -143,16 +143,10 @@ def _outcomes(
     present = index < log_mass.size
     rows = np.where(present, log_mass[np.minimum(index, log_mass.size - 1)], -np.inf)
     p = np.exp(rows)
-    below = blocks.below[alone, None] + _row_sum_before(p)
-    above = blocks.above[alone, None] + _row_sum_before(p[:, ::-1])[:, ::-1]
+    below = blocks.below[alone, None] + row_sums_before(p)
+    above = blocks.above[alone, None] + row_sums_before(p[:, ::-1])[:, ::-1]
     log_cdf, step = log_cdf_and_step(rows[present], below[present], above[present])
     return np.ones_like(step), rows[present], log_cdf, step, log_cdf
-
-
-def _row_sum_before(p: FloatArray) -> FloatArray:
-    before = np.zeros_like(p)
-    np.cumsum(p[:, :-1], axis=1, out=before[:, 1:])
-    return before
 
 
 def _cell_nodes(
@@ -176,49 +170,64 @@ def _cell_nodes(
     for i in range(0, cell.size, CHUNK):
         chunk = cell[i : i + CHUNK]
         p = np.exp(rows[chunk])
-        u = _positions(p, _Blocks(*(x[chunk] for x in blocks)), lower)
+        u = _positions(p, _Blocks(*(x[chunk] for x in blocks)), lower, centre)
         if blocks.largest[chunk].max() > scale:
             large = p > scale
-            parts.append(_nodes(np.ones(1), p[large], u[large], lower))
+            parts.append(_nodes(np.ones(1), p[large], centre + u[large], lower))
             p[large] = 0.0
-        u -= centre
-        u /= half
+        u *= 1 / half
         moments += _moments(p.ravel(), u.ravel(), scale, grid)
     mass = scale * grid.mass[:, None]
-    weight = grid.lagrange @ moments @ _COSINES / mass
-    *nodes, log_cdf = _nodes(weight, mass, centre + half * np.cos(_ANGLES), lower)
+    weight = grid.weights @ moments @ _WEIGHTS / mass
+    *nodes, log_cdf = _nodes(weight, mass, centre + half * _POSITIONS, lower)
     end = np.log(high) if lower else np.log1p(-low)
     return [*parts, (*nodes, np.full_like(log_cdf, end))]
 
 
-def _positions(p: FloatArray, blocks: _Blocks, lower: bool) -> FloatArray:
-    """Distance of each outcome's midpoint from the nearer end, one row a block."""
+def _positions(p: FloatArray, blocks: _Blocks, lower: bool, centre: float) -> FloatArray:
+    """Distance of each outcome's midpoint from the nearer end, less `centre`; one row a block."""
     u = np.cumsum(p.ravel()).reshape(p.shape)
     start = np.concatenate(([0.0], u[:-1, -1]))
     if lower:
-        u += (blocks.below - start)[:, None]
+        u += (blocks.below - start - centre)[:, None]
         u -= 0.5 * p
     else:
-        np.subtract((blocks.above + blocks.mass + start)[:, None], u, out=u)
+        np.subtract((blocks.above + blocks.mass + start - centre)[:, None], u, out=u)
         u += 0.5 * p
     return u
 
 
 def _moments(p: FloatArray, u: FloatArray, scale: float, grid: _Grid) -> FloatArray:
-    """Sums of p s^k T_j(u), s the power of p/scale and T_j the Chebyshev polynomials."""
-    powers = np.empty((grid.mass.size, p.size))
-    powers[0] = p
-    s = (p / scale) ** grid.power
-    for k in range(1, grid.mass.size):
-        np.multiply(powers[k - 1], s, out=powers[k])
-    chebyshev = np.empty((POSITIONS, p.size))
-    chebyshev[0] = 1.0
-    chebyshev[1] = u
-    twice = 2 * u
-    for j in range(2, POSITIONS):
-        np.multiply(chebyshev[j - 1], twice, out=chebyshev[j])
-        chebyshev[j] -= chebyshev[j - 2]
-    return (powers.reshape(-1, MASSES, p.size) @ chebyshev.T).reshape(-1, POSITIONS)
+    """Sums of p b_j(u) and p s b_k(2s-1) b_j(u), s the power of p/scale and b the basis."""
+    s = (p * (1 / scale)) ** grid.power
+    masses = np.empty((grid.mass.size, p.size))
+    masses[0] = p
+    np.multiply(p, s, out=masses[1])
+    s *= 2.0
+    s -= 1.0
+    np.multiply(masses[1], _basis(s, grid.mass.size - 1)[1:], out=masses[2:])
+    positions = _basis(u, POSITIONS)
+    return (masses.reshape(-1, MASSES, p.size) @ positions.T).reshape(-1, POSITIONS)
+
+
+def _basis(u: FloatArray, size: int) -> FloatArray:
+    """Polynomials of degrees 0, 1, ...: b_2m = T_2m and b_(m+i) = T_m b_i for m = 1, 2, 4...
+
+    On [-1, 1] they are nearly as well conditioned as the Chebyshev polynomials T_j, at half the
+    cost.
+    """
+    basis = np.empty((size, u.size))
+    basis[0] = 1.0
+    basis[1] = u
+    m = 1
+    while m < size:
+        np.multiply(basis[m], basis[1 : min(m, size - m)], out=basis[m + 1 : 2 * m])
+        if 2 * m < size:
+            np.square(basis[m], out=basis[2 * m])
+            basis[2 * m] *= 2.0
+            basis[2 * m] -= 1.0
+        m *= 2
+    return basis
 
 
 def _nodes(weight: FloatArray, p: FloatArray, u: FloatArray, lower: bool) -> tuple[FloatArray, ...]:
@@ -229,19 +238,21 @@ def _nodes(weight: FloatArray, p: FloatArray, u: FloatArray, lower: bool) -> tup
     return weight, np.log(p), log_cdf, np.log1p(p / below), log_cdf
 
 
+def _chebyshev_nodes(size: int) -> FloatArray:
+    return -np.cos(np.pi * (np.arange(size) + 0.5) / size)
+
+
 def _grid(power: int) -> _Grid:
     size = 2 * MASSES // power
-    # zeros of a Chebyshev polynomial, stretched so that the first is at 0
-    nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
-    nodes = (nodes[0] - nodes) / (nodes[0] + 1)
-    nodes[0] = 1e-16
-    others = [np.delete(nodes, k) for k in range(size)]
-    rows = [np.poly(x)[::-1] / np.prod(node - x) for node, x in zip(nodes, others, strict=True)]
-    return _Grid(power, nodes ** (1 / power), np.array(rows))
+    nodes = _chebyshev_nodes(size)
+    s = (nodes - nodes[0]) / (1 - nodes[0])  # the first is 0
+    weights = np.eye(size)
+    weights[1:, 1:] = np.linalg.inv(s[1:] * _basis(2 * s[1:] - 1, size - 1))
+    weights[0] -= weights[1:].sum(axis=0)
+    s[0] = 1e-16
+    return _Grid(power, s ** (1 / power), weights)
 
 
 _GRIDS = {True: _grid(2), False: _grid(1)}
-_ANGLES = np.pi * (np.arange(POSITIONS) + 0.5) / POSITIONS
-# From sums of T_j to weights at the zeros of the next Chebyshev polynomial.
-_COSINES = 2 / POSITIONS * np.cos(np.arange(POSITIONS)[:, None] * _ANGLES)
-_COSINES[0] /= 2
+_POSITIONS = _chebyshev_nodes(POSITIONS)
+_WEIGHTS = np.linalg.inv(_basis(_POSITIONS, POSITIONS)).T

@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries
+from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries, reject_shapes
 from bestofn.exact import analytical_kl, pmf, sum_over_outcomes
 from bestofn.kernels import (
-    log_mean_density,
     log_one_minus_exp,
     normalised_gap,
     relative_entropy_term,
 )
 from bestofn.policy import ReferencePolicy
+
+# Log-probabilities handled at a time: their temporaries stay in the processor's cache.
+CHUNK = 1 << 13
+# Lowest log(1-eps), at eps = 1: its multiples vanish when exponentiated, and are numbers.
+LOG_OF_ZERO = -1e6
 
 __all__ = [
     "estimator_gap",
@@ -49,15 +53,38 @@ def kl_estimator(log_eps: ArrayLike, n: ArrayLike) -> FloatArray:
     """
     log_eps = as_real_array("log_eps", log_eps)
     reject_entries("log_eps", log_eps, ~(log_eps <= 0), "a natural log-probability <= 0")
-    return _kl_estimator(log_eps, as_n(n))
+    n = as_n(n)
+    reject_shapes(log_eps=log_eps, n=n)
+    pieces = np.nditer(
+        [log_eps, n, None], ["buffered", "external_loop", "zerosize_ok"], buffersize=CHUNK
+    )
+    with pieces:
+        for piece, draws, out in pieces:
+            out[...] = _kl_estimator(piece, draws if n.ndim else n)
+        estimates: FloatArray = pieces.operands[2][()]
+    return estimates
 
 
-def _kl_estimator(log_eps: FloatArray, n: FloatArray) -> FloatArray:
-    """The three terms of `exact_kl` for the two outcomes [0, 1-eps], [1-eps, 1]; all are >= 0."""
-    log_rest = np.maximum(log_one_minus_exp(log_eps), -1e6)
-    top = np.exp(log_eps) * relative_entropy_term(log_mean_density(n - 1, -log_rest, 0.0))
-    rest = np.exp(log_rest) * relative_entropy_term((n - 1) * log_rest)
-    return top + rest + np.exp(n * log_rest) * analytical_kl(n)
+def _kl_estimator(log_eps: FloatArray, n: FloatArray | float) -> FloatArray:
+    """d_n = q (K + (n-1) log r) + (1-q) log((1-q)/eps), with r = 1-eps, q = r^n, K the formula.
+
+    As n -> 1 the two terms are of order n-1 and their sum of order (n-1)^2, hence another form.
+    """
+    log_eps = np.maximum(log_eps, -690.0)
+    eps, rest = np.exp(log_eps), 0.0 - np.expm1(log_eps)
+    with np.errstate(divide="ignore"):
+        log_rest = np.maximum(np.where(eps < 0.5, np.log1p(-eps), np.log(rest)), LOG_OF_ZERO)
+    log_power = (n - 1) * log_rest
+    drop = rest * np.expm1(log_power)  # q - r
+    log_ratio = np.log1p(drop / -eps)
+    formula = analytical_kl(n)
+    estimate = (rest + drop) * (formula + log_power) + (eps - drop) * log_ratio
+    near_one = np.less(n, 1.1)
+    if not near_one.any():
+        return estimate
+    # the terms of `exact_kl` for the outcomes [0, r] and [r, 1], all >= 0
+    parts = rest * relative_entropy_term(log_power), eps * relative_entropy_term(log_ratio)
+    return np.where(near_one, parts[0] + parts[1] + np.exp(n * log_rest) * formula, estimate)
 
 
 def expected_kl_estimator(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
@@ -110,7 +137,7 @@ def expected_kl_estimator_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArr
 def _estimator_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    return pmf(n, log_mass, log_cdf, step) * _kl_estimator(log_mass, np.float64(n))
+    return pmf(n, log_mass, log_cdf, step) * _kl_estimator(log_mass, n)
 
 
 def _estimator_gap_term(
@@ -156,5 +183,5 @@ def kl_estimator_second_moment(policy: ReferencePolicy, n: ArrayLike) -> FloatAr
 def _squared_estimator_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    estimate = _kl_estimator(log_mass, np.float64(n))
+    estimate = _kl_estimator(log_mass, n)
     return pmf(n, log_mass, log_cdf, step) * estimate**2

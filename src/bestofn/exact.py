@@ -67,7 +67,8 @@ def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     Examples:
         >>> float(exact_kl(Policy.from_probabilities([0.5, 0.5]), 1))
         0.0
-        >>> round(float(exact_kl(Policy.from_probabilities([0.5, 0.5]), 2)), 15)  # 3/4 log 3 - log 2
+        >>> policy = Policy.from_probabilities([0.5, 0.5])
+        >>> round(float(exact_kl(policy, 2)), 15)  # 3/4 log 3 - log 2
         0.130812035941137
     """
     return sum_over_outcomes(_kl_term, policy, n, symmetric=True)
@@ -76,8 +77,8 @@ def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
 def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """The analytical formula minus the exact KL, in nats, without subtracting them (ours).
 
-    The gap is the mean of `bestofn.kernels.normalised_gap` under best-of-n; every term is >= 0, which
-    proves the paper's Theorem 3.1.
+    The gap is the mean of `bestofn.kernels.normalised_gap` under best-of-n; every term is >= 0,
+    which proves the paper's Theorem 3.1.
 
     Args:
         policy: the reference policy, L outcomes.

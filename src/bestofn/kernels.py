@@ -30,7 +30,10 @@ _ORDERS = range(1, 19)
 # log(sinh z / z) = sum_k c_k z^(2k), c_k = (-1)^(k+1) zeta(2k) / (k pi^(2k)); enough for |z| <= 1
 _LOG_SINHC = np.array(
     [1 / 6, -1 / 180]
-    + [(-1) ** (k + 1) * np.sum(np.arange(2000.0, 0, -1) ** (-2 * k)) / (k * np.pi ** (2 * k)) for k in _ORDERS[2:]]
+    + [
+        (-1) ** (k + 1) * np.sum(np.arange(2000.0, 0, -1) ** (-2 * k)) / (k * np.pi ** (2 * k))
+        for k in _ORDERS[2:]
+    ]
 )
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
@@ -46,7 +49,7 @@ def log_one_minus_exp(x: FloatArray) -> FloatArray:
         return np.where(x > -np.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
-def log_mean_density(kappa: float, step: FloatArray, log_b: FloatArray) -> FloatArray:
+def log_mean_density(kappa: float, step: FloatArray, log_b: FloatArray | float) -> FloatArray:
     """log(pi_n/p) = kappa log b + log(1 + (1 - e^(-kappa s))/(e^s - 1)), with kappa = n - 1.
 
     Examples:
@@ -63,13 +66,22 @@ def relative_entropy_term(log_ratio: FloatArray) -> FloatArray:
         >>> relative_entropy_term(np.array([0.0, 1.0, -1e-20])).tolist()
         [0.0, 1.0, 5e-41]
     """
-    t = np.clip(log_ratio, -0.5, 0.5)
-    # sum over j of t^j (j+1)/(j+2)!
-    series = np.polynomial.polynomial.polyval(t, _ENTROPY_SERIES) * t * t
-    return np.where(t == log_ratio, series, (log_ratio - 1.0) * np.exp(log_ratio) + 1.0)
+    excess = np.expm1(log_ratio)
+    term = np.asarray(log_ratio * excess + (log_ratio - excess))
+    near = np.abs(log_ratio) < 0.1
+    if near.any():
+        t = log_ratio[near]
+        term[near] = t * t * _polynomial(t, _ENTROPY_SERIES)
+    return term
 
 
-_ENTROPY_SERIES = np.array([(j + 1) / factorial(j + 2) for j in range(14)])
+# t e^t - e^t + 1 = sum over j of t^(j+2) (j+1)/(j+2)!
+_ENTROPY_SERIES = np.array([(j + 1) / factorial(j + 2) for j in range(10)])
+
+
+def _polynomial(x: FloatArray, coefficients: FloatArray | list[float]) -> FloatArray:
+    """Lowest power first."""
+    return np.asarray(np.polynomial.polynomial.polyval(x, coefficients), dtype=np.float64)
 
 
 def normalised_gap(n: float, step: FloatArray) -> FloatArray:
@@ -99,7 +111,7 @@ def _gap_series(n: float, y: FloatArray) -> FloatArray:
         for k in _ORDERS
     ]
     square = y * y
-    return np.polynomial.polynomial.polyval(square, _LOG_SINHC * brackets) * square
+    return square * _polynomial(square, _LOG_SINHC * brackets)
 
 
 def _gap_closed_form(n: float, s: FloatArray) -> FloatArray:
@@ -119,7 +131,7 @@ def _gap_integral(n: float, s: FloatArray) -> FloatArray:
     order = 1.0 + 0.5 * (n - 1) * (_NODES + 1.0)
     y = 0.5 * order * s
     variance = 1.0 - (y / np.sinh(y)) ** 2
-    return 0.5 * (n - 1) * np.sum(_WEIGHTS * (order - 1) / order**2 * variance, axis=1)
+    return 0.5 * (n - 1) * (variance @ (_WEIGHTS * (order - 1) / order**2))
 
 
 def _excess(kappa: float, step: FloatArray) -> FloatArray:
@@ -156,7 +168,7 @@ def _win_series(n: float, z: FloatArray) -> FloatArray:
         for k in range(1, 12)
     ]
     square = z * z
-    series = np.polynomial.polynomial.polyval(square, terms) * square
+    series = square * _polynomial(square, terms)
     scaled = np.where(n * h > TINY_STEP, n * h / np.sinh(np.maximum(n * h, TINY_STEP)), 1.0)
     return (n - 1) / (2 * n) * np.exp(-h) * series * scaled
 
@@ -164,9 +176,9 @@ def _win_series(n: float, z: FloatArray) -> FloatArray:
 def _win_closed_form(n: float, s: FloatArray) -> FloatArray:
     """The same from its closed form, written so that no term cancels more than one digit."""
     s = np.minimum(s, 700.0)
-    below = -np.expm1(-s)
+    drop = np.expm1(-(n + 1) * s)
     if n < 2:
-        numerator = -(n - 1) / (n + 1) * np.expm1(-(n + 1) * s) + np.exp(-s) * np.expm1(-(n - 1) * s)
+        numerator = np.exp(-s) * np.expm1(-(n - 1) * s) - (n - 1) / (n + 1) * drop
     else:
-        numerator = below * (1 + np.exp(-n * s)) + 2 / (n + 1) * np.expm1(-(n + 1) * s)
-    return 0.5 * numerator / -np.expm1(-n * s)
+        numerator = (1 + np.exp(-n * s)) * -np.expm1(-s) + 2 / (n + 1) * drop
+    return np.asarray(numerator / (-2 * np.expm1(-n * s)))

@@ -18,6 +18,8 @@ __all__ = ["Policy", "ReferencePolicy", "Term"]
 
 # Outcomes handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 14
+# Lower log-masses are raised to this one, so that n times it is a number.
+LOWEST = -1e290
 # In float64 e^-x = 0 from x = 746 on.
 VANISHED = 760.0
 
@@ -26,8 +28,9 @@ Term = Callable[[float, FloatArray, FloatArray, FloatArray], FloatArray]
 
 An outcome of mass p and cumulative mass F, counted from the lowest reward, has log_mass = log p,
 log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1. `Policy` asks two
-things of a term. It must be p times an analytic function of p and F that varies, as F^n does, on the scale F/n
-in both (complex n p/F up to 2 pi). And outcomes with F^(n-1) = 0 in float64 may be merged into one.
+things of a term. It is p times an analytic function of p and F that varies on the scale of F^n: it
+may double when F changes by F/n, and singularities in p are complex, 2 pi F/n away or more. And
+outcomes whose F^(n-1) vanishes in float64 may be merged into one.
 """
 
 
@@ -77,15 +80,15 @@ class Policy:
         reward = as_real_vector("reward", reward)
         if log_prob.size != reward.size:
             raise ValueError(
-                f"log_prob and reward must have equal lengths, got {log_prob.size} and {reward.size}"
+                "log_prob and reward must have equal lengths, "
+                f"got {log_prob.size} and {reward.size}"
             )
         reject_entries(
             "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
         )
         reject_entries("reward", reward, ~np.isfinite(reward), "a finite reward")
         log_prob, reward = _sort_by_reward(*_drop_impossible(log_prob, reward))
-        # The largest is subtracted first: at -1e6 a later subtraction would cost ten digits.
-        log_mass, reward = _merge_ties(log_prob - log_prob.max(), reward)
+        log_mass, reward = _merge_ties(_relative_to_largest(log_prob), reward)
         _normalise(log_mass)
         self.log_mass, self.reward = _read_only(log_mass), _read_only(reward)
 
@@ -214,6 +217,14 @@ def _sort_by_reward(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArra
     return log_prob[order], reward[order]
 
 
+def _relative_to_largest(log_prob: FloatArray) -> FloatArray:
+    """Subtracted before all else: at -1e6 a later subtraction would cost ten digits."""
+    with np.errstate(over="ignore"):
+        log_mass: FloatArray = log_prob - log_prob.max()
+    np.maximum(log_mass, LOWEST, out=log_mass)
+    return log_mass
+
+
 def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sums over equal rewards, `log_mass` in place: few arrays of the input's size fit at once."""
     new = reward[1:] != reward[:-1]
@@ -230,7 +241,7 @@ def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, F
 
 
 def _normalise(log_mass: FloatArray) -> None:
-    """Subtract the log of the total; a mass close to 1 by what it lacks, so that log(1-p) is right too."""
+    """Subtract the log of the total; a mass close to 1 by what it lacks: log(1-p) is right too."""
     top = int(np.argmax(log_mass))
     largest = float(np.exp(log_mass[top]))
     log_mass[top] = -np.inf

@@ -90,7 +90,7 @@ def top_k(n: ArrayLike, k: ArrayLike, policy: Policy | None = None) -> Tradeoff:
     n, k = np.broadcast_arrays(as_integer_n(n, LARGEST_N), as_real_array("k", k))
     bad = ~((k >= 1) & (k <= n) & (k == np.floor(k)))
     reject_entries("k", k, bad, "a whole number from 1 to n")
-    draws = n.astype(np.float64)
+    draws = n.astype(np.float64)[()]
     if policy is None:
         return _integrate(_log_top_k_density, draws, draws, k)
     return _over(lambda n, k: _on_outcomes(policy, _top_k_log_ratio(policy, n, k)), draws, draws, k)

@@ -14,7 +14,7 @@ OURS = "rank-corrected"
 RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}
 """Methods compared with ours: name in the figure."""
 
-LARGE = "$N \\geq 10\\,n$"
+LARGE = r"$N \geq 10\,n$"
 """Cells where the pool is large enough for what is promised."""
 
 FLOOR = 1e-5
@@ -41,6 +41,7 @@ def plot(study: str, figures: Iterable[str]) -> None:
             row[0].set(ylabel=f"{name}, {OURS} (nats)")
         for axes, method in zip(grid[:, -1], (OURS, "paper"), strict=True):
             _plot_coverage(axes, cells, method)
+            axes.set(ylabel=f"coverage, {RIVALS.get(method, method)}")
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
         for axes in grid.flat:
             axes.get_legend().remove()
@@ -73,7 +74,7 @@ def _plot_coverage(axes: Axes, cells: pd.DataFrame, method: str) -> None:
     axes.axhspan(*NOMINAL, color=COLOURS["yellow"], alpha=0.5, linewidth=0)
     _scatter(axes, cells, "ratio", f"coverage {method}")
     use_log_axes(axes)
-    axes.set(ylim=(0, 1.02), xlabel="$N/n$", ylabel=f"coverage, {method}")
+    axes.set(ylim=(0, 1.02), xlabel="$N/n$")
 
 
 def _scatter(axes: Axes, cells: pd.DataFrame, x: str, y: str) -> None:
