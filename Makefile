@@ -10,7 +10,7 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all environment test lint format bench figures audit report lock clean help
+.PHONY: all environment test lint format bench figures audit study readme report lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -44,6 +44,14 @@ figures: $(READY) ## draw the figures
 
 audit: $(READY) ## check every claim
 	$(SNAKEMAKE) audit
+
+study: $(READY) ## run the long studies at full size and keep their results in study/ (an hour)
+	$(SNAKEMAKE) --config study=full
+	cp results/study/estimators_full.csv study/estimators.csv
+	cp results/study/adversary_full.csv study/adversary.csv
+
+readme: $(READY) ## bring the README's table of claims up to date
+	$(SNAKEMAKE) readme
 
 report: all ## write report.html
 	$(SNAKEMAKE) --report report.html

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from bestofn.checks import FLOAT_METHOD
 from bestofn.claims import Claim, FunctionCheck, InequalityCheck
+from bestofn.tradeoff import optimal_kl
 
 __all__ = ["CHECKS", "VERDICTS", "Finding", "audit_claims", "disagreements"]
 
@@ -18,6 +20,9 @@ NUMERICAL = "holds within a stated numerical error"
 REFUTED = "refuted"
 UNKNOWN = "unknown"
 VERDICTS = (CERTIFIED, NUMERICAL, REFUTED, UNKNOWN)
+
+ROUNDING = 1e-9
+"""Relative error allowed for where two floats are compared that may be equal."""
 
 FALSE_ALARM = 1e-6
 """Probability that correct simulated means are found to disagree with their expectation."""
@@ -72,11 +77,10 @@ def audit_claims(
         >>> audit_claims([claim], pd.DataFrame([cell]), {}).verdict.item()
         'certified'
     """
-    rows = [
-        claim.model_dump(exclude={"check"}) | _finding(claim, cells, tables)._asdict()
-        for claim in claims
-    ]
-    table = pd.DataFrame(rows)
+    records = pd.DataFrame([claim.model_dump(exclude={"check"}) for claim in claims])
+    tables = {**tables, "claims": records}
+    found = pd.DataFrame([_finding(claim, cells, tables) for claim in claims])
+    table = pd.concat([records, found], axis=1)
     table["as_expected"] = [
         _meets(expected, verdict)
         for expected, verdict in zip(table.expected, table.verdict, strict=True)
@@ -186,7 +190,80 @@ def _simulated_means_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
     )
 
 
+def _search_tells_true_from_false(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    """The adversary finds every false inequality false, and no proved one."""
+    found = tables["adversary"].merge(tables["claims"], left_on="claim", right_on="id")
+    false = found.expected == "refuted"
+    wrong = (found.verdict == "fails") != false
+    worst = found[~false].sort_values("best_margin").iloc[0]
+    return Finding(
+        REFUTED if wrong.any() else NUMERICAL,
+        f"adversarial search, {found.evaluations.sum()} evaluations; "
+        f"{int(false.sum())} false inequalities found false",
+        len(found),
+        worst_margin=float(worst.best_margin),
+        worst_at=f"{worst.claim}, n = {worst.n:g}, {worst.outcomes} outcomes",
+    )
+
+
+def _ties_never_lower(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    """Ties forgotten: neither the KL nor the mean of the estimator is smaller."""
+    cells = tables["exact"]
+    margins = pd.concat(
+        [
+            cells.distinct_kl / cells.kl - 1,
+            cells.distinct_estimator / cells.expected_estimator - 1,
+        ]
+    )
+    return _float_finding(margins.dropna(), cells)
+
+
+def _rivals_pay_more(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    """No method without atoms pays less than the least KL at its win rate."""
+    curves = tables["curves"]
+    least = optimal_kl(curves.win_rate.clip(lower=0.5).to_numpy())
+    margin = (curves.kl / least - 1).where(least > 0).dropna()
+    return _float_finding(margin, curves.assign(policy=curves.method, n=curves.parameter))
+
+
+def _float_finding(margins: pd.Series[float], cells: pd.DataFrame) -> Finding:
+    """Relative margins that may only be negative by their rounding."""
+    worst = cells.loc[margins.idxmin()]
+    worst = worst if isinstance(worst, pd.Series) else worst.iloc[0]
+    return Finding(
+        NUMERICAL if margins.min() >= -ROUNDING else REFUTED,
+        f"floats, relative error {ROUNDING:g}",
+        len(margins),
+        float_cells=len(margins),
+        worst_margin=float(margins.min()),
+        worst_at=f"{worst.policy}, n = {worst.n:g}",
+    )
+
+
+def _studies_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    """The quick study against the kept full one: mean errors, in standard errors."""
+    keys = ["policy", "pool_size", "n", "method"]
+    cells = tables["estimators_quick"].merge(tables["estimators"], on=keys, suffixes=("", "_full"))
+    error = np.hypot(cells.bias_standard_error, cells.bias_standard_error_full)
+    allowed = -ndtri(FALSE_ALARM / (2 * len(cells)))
+    # a rare response that no pool of the quick study held leaves it without a standard error
+    score = (cells.bias - cells.bias_full).abs() / (error + 0.01 * cells.kl + 1e-9)
+    margin = 1 - score / allowed
+    worst = cells.loc[margin.idxmin()]
+    return Finding(
+        NUMERICAL if margin.min() >= 0 else REFUTED,
+        f"two simulations, within {allowed:.1f} standard errors",
+        len(cells),
+        worst_margin=float(margin.min()),
+        worst_at=f"{worst.policy}, N = {worst.pool_size}, n = {worst.n}, {worst.method}",
+    )
+
+
 CHECKS: Mapping[str, Callable[[Mapping[str, pd.DataFrame]], Finding]] = {
     "simulated_means_agree": _simulated_means_agree,
+    "search_tells_true_from_false": _search_tells_true_from_false,
+    "ties_never_lower": _ties_never_lower,
+    "rivals_pay_more": _rivals_pay_more,
+    "studies_agree": _studies_agree,
 }
 """Checks that are not an inequality on cells, by the name that a claim's `run` gives."""

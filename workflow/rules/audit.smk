@@ -7,7 +7,11 @@ rule claims:
         claims=in_project("config/claims.yaml"),
         checks=for_policies("checks", POLICIES),
         policies=for_policies("policies", POLICIES),
+        exact=for_policies("exact", POLICIES),
         estimates=for_policies("estimates", POLICIES),
+        curves="results/tradeoffs/curves.parquet",
+        adversary=["results/study/adversary_quick.csv", full_study("adversary")],
+        estimators=["results/study/estimators_quick.csv", full_study("estimators")],
         library=library("workflow/scripts/claims.py"),
     output:
         parquet="results/audit/claims.parquet",

@@ -191,7 +191,7 @@ rule draw_estimator_errors:
 rule draw_pool_estimators:
     """Estimators from one pool of scored candidates: bias, RMSE, coverage."""
     input:
-        study="results/study/estimators.parquet",
+        study=full_study("estimators"),
         library=library("workflow/scripts/figure_pool.py"),
     output:
         svg=report(
@@ -206,8 +206,6 @@ rule draw_pool_estimators:
         "logs/figures/pool_estimators.log",
     benchmark:
         "logs/benchmarks/figures/pool_estimators.tsv"
-    params:
-        labels=LABELS,
     script:
         "../scripts/figure_pool.py"
 

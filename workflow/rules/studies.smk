@@ -1,6 +1,13 @@
 """Beyond single policies: trade-offs, and the studies of estimators and inequalities."""
 
 
+def full_study(name):
+    """The table of a long study at full size: kept, unless it is asked for anew."""
+    if config["study"] == "full":
+        return f"results/study/{name}_full.csv"
+    return in_project(f"study/{name}.csv")
+
+
 rule tradeoffs:
     """Win rate against KL: every policy, and the curves of best-of-n and its rivals."""
     input:
@@ -17,3 +24,42 @@ rule tradeoffs:
         policies=POLICIES,
     script:
         "../scripts/tradeoffs.py"
+
+
+rule estimator_study:
+    """Estimators from one pool of scored candidates: bias, RMSE and coverage."""
+    input:
+        policies=for_policies("policies", POLICIES),
+        library=library("workflow/scripts/study.py"),
+    output:
+        parquet="results/study/estimators_{size}.parquet",
+        csv="results/study/estimators_{size}.csv",
+    log:
+        "logs/study/estimators_{size}.log",
+    benchmark:
+        "logs/benchmarks/study/estimators_{size}.tsv"
+    params:
+        policies=POLICIES,
+        study=lookup(dpath="studies/{size}", within=config),
+        seed=config["seed"],
+    script:
+        "../scripts/study.py"
+
+
+rule adversary:
+    """Search for a violation of every inequality, the false ones among them."""
+    input:
+        library=library("workflow/scripts/adversary.py"),
+    output:
+        parquet="results/study/adversary_{size}.parquet",
+        csv="results/study/adversary_{size}.csv",
+    log:
+        "logs/study/adversary_{size}.log",
+    benchmark:
+        "logs/benchmarks/study/adversary_{size}.tsv"
+    params:
+        checks=CHECKS,
+        study=lookup(dpath="studies/{size}", within=config),
+        seed=config["seed"],
+    script:
+        "../scripts/adversary.py"

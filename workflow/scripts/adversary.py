@@ -72,7 +72,7 @@ if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         search(
             snakemake.params.checks,
-            snakemake.params.evaluations,
+            snakemake.params.study["evaluations"],
             snakemake.params.seed,
             snakemake.output.parquet,
         )

@@ -1,6 +1,7 @@
 """The audit's table: one verdict per claim, from the cells of all policies."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -10,24 +11,36 @@ from bestofn.claims import load_claims
 from bestofn.io import atomic_path, log_to
 
 
-def audit(
-    claims: str,
-    policies: Sequence[str],
-    sizes: Sequence[str],
-    checks: Sequence[str],
-    estimates: Sequence[str],
-    parquet: str,
-    csv: str,
-) -> None:
-    """Write the claims table; the files are in the order of the names in `policies`."""
-    cells = _concatenated(policies, checks)
+class Inputs(Protocol):
+    """The paths that the audit reads, by name; those of studies are quick and full."""
+
+    policies: Sequence[str]
+    checks: Sequence[str]
+    exact: Sequence[str]
+    estimates: Sequence[str]
+    curves: str
+    adversary: Sequence[str]
+    estimators: Sequence[str]
+
+
+def audit(claims: str, policies: Sequence[str], inputs: Inputs, parquet: str, csv: str) -> None:
+    """Write the claims table; tables of policies are in the order of the names in `policies`."""
+    cells = _concatenated(policies, inputs.checks)
     responses = {
-        name: pq.read_metadata(path).num_rows for name, path in zip(policies, sizes, strict=True)
+        name: pq.read_metadata(path).num_rows
+        for name, path in zip(policies, inputs.policies, strict=True)
     }
     cells["outcomes"] = cells.policy.map(responses)
-    table = audit_claims(
-        load_claims(claims), cells, {"estimates": _concatenated(policies, estimates)}
-    )
+    quick, full = map(pd.read_csv, inputs.estimators)
+    tables = {
+        "exact": _concatenated(policies, inputs.exact),
+        "estimates": _concatenated(policies, inputs.estimates),
+        "curves": pd.read_parquet(inputs.curves),
+        "adversary": pd.concat(map(pd.read_csv, inputs.adversary), ignore_index=True),
+        "estimators": full,
+        "estimators_quick": quick,
+    }
+    table = audit_claims(load_claims(claims), cells, tables)
     with atomic_path(parquet) as path:
         table.to_parquet(path, index=False)
     with atomic_path(csv) as path:
@@ -47,9 +60,7 @@ if __name__ == "__main__":
         audit(
             snakemake.input.claims,
             snakemake.params.policies,
-            snakemake.input.policies,
-            snakemake.input.checks,
-            snakemake.input.estimates,
+            snakemake.input,
             snakemake.output.parquet,
             snakemake.output.csv,
         )

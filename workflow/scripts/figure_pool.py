@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from bestofn.io import log_to, read_table
+from bestofn.io import log_to
 from bestofn.plotting import COLOURS, LINES, new_figure, use_log_axes
 
 OURS = "rank-corrected"
@@ -31,7 +31,7 @@ def plot(study: str, figures: Iterable[str]) -> None:
         study: table of the errors of each method, for each policy, pool size and n.
         figures: the files to draw.
     """
-    cells = _cells(pd.DataFrame(read_table(study)))
+    cells = _cells(pd.read_csv(study))
     with new_figure(figures, "double", 3.4) as figure:
         grid = figure.subplots(2, 4, width_ratios=(1, 1, 1, 1.2))
         for row, (error, name) in zip(grid, (("rmse", "RMSE"), ("bias", "|bias|")), strict=True):

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from bestofn.io import atomic_path, log_to, read_table, write_table
 from bestofn.study import compare_methods
 
-__all__ = ["restore", "save_csv", "study"]
+__all__ = ["save_csv", "study"]
 
 DIGITS = 5
 """Significant digits of the table kept as text."""
@@ -71,21 +71,13 @@ def _text(value: object) -> str:
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
 
 
-def restore(path: str, output: str) -> None:
-    """The table of a text made by `save_csv`."""
-    with open(path, newline="", encoding="utf-8") as file:
-        columns = next(csv.reader(file))
-    rows = np.genfromtxt(path, delimiter=",", skip_header=1, dtype=None, encoding="utf-8")
-    write_table({name: rows[f"f{i}"] for i, name in enumerate(columns)}, output)
-
-
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         study(
             dict(zip(snakemake.params.policies, snakemake.input.policies, strict=True)),
-            snakemake.params.pool_sizes,
-            snakemake.params.n,
-            snakemake.params.repeats,
+            snakemake.params.study["pool_sizes"],
+            snakemake.params.study["n"],
+            snakemake.params.study["repeats"],
             snakemake.params.seed,
             snakemake.output.parquet,
         )
