@@ -30,7 +30,6 @@ from bestofn.certify import (
     in_domain,
 )
 from bestofn.policy import Policy
-from bestofn.tradeoff import tilt_with_advantage
 
 DIGITS = 250
 SLACK = Fraction(1, 10**100)
@@ -58,10 +57,18 @@ POLICIES = {
 
 
 def least_kl(win_rate: mp.mpf) -> mp.mpf:
-    """beta W - log((e^beta - 1)/beta) at the float beta the library uses; see test_tradeoff."""
-    sides = [np.array(max(0.0, float(x))) for x in (win_rate - 0.5, 1 - win_rate)]
-    beta = mp.mpf(float(tilt_with_advantage(*sides)))
-    return beta * win_rate - mp.log(mp.expm1(beta) / beta) if beta else mp.mpf(0)
+    """The largest beta W - log((e^beta - 1)/beta), at its stationary point."""
+    advantage = win_rate - mp.mpf(1) / 2
+    if advantage < mp.mpf(10) ** -60:
+        return 6 * advantage**2 + mp.mpf(36) / 5 * advantage**4
+    beta = mp.findroot(
+        lambda b: mp.coth(b / 2) / 2 - 1 / b - advantage,
+        (6 * advantage, 2 / (1 - win_rate)),
+        solver="anderson",
+        tol=mp.mpf(10) ** -200,
+        maxsteps=10_000,
+    )
+    return beta * win_rate - mp.log(mp.expm1(beta) / beta)
 
 
 def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
@@ -102,7 +109,7 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
     odds = win / (1 - win)
     values = {
         "continuous_curve_kl": mp.log(odds) - 1 + 1 / odds,
-        "tilted_lower_bound": least_kl(win),
+        "optimal_kl": least_kl(win),
         "continuous_optimum": least_kl(n / (n + 1)),
         "zero": mp.mpf(0),
         "analytical_kl": formula,
@@ -147,6 +154,14 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
         / (2 * (n + 1))
         * total(lambda p, a, b, q: p**2 * (b ** (n - 1) - a ** (n - 1))),
         "sharp_win_rate_gap_delta": n * delta**2 / 12,
+        "chi_squared": total(lambda p, a, b, q: q * q / p) - 1,
+        "forward_kl": total(lambda p, a, b, q: p * mp.log(p / q)),
+        "renyi_half": -2 * mp.log(total(lambda p, a, b, q: mp.sqrt(p * q))),
+        "renyi_2": mp.log(total(lambda p, a, b, q: q * q / p)),
+        "continuous_chi_squared": (n - 1) ** 2 / (2 * n - 1),
+        "continuous_forward_kl": n - 1 - mp.log(n),
+        "continuous_renyi_half": 2 * mp.log((n + 1) / 2) - mp.log(n),
+        "continuous_renyi_2": mp.log(n * n / (2 * n - 1)),
     }
     if n != 2:
         values["sharp_kl_gap_delta"] = n * ((n - 1) * delta) ** 2 / (24 * (n - 2))

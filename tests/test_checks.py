@@ -5,6 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from bestofn._validation import FloatArray
+from bestofn.bounds import float_quantities
 from bestofn.certify import INEQUALITIES, Inequality, decide
 from bestofn.checks import FLOAT_METHOD, Cell, Check, check_policy
 from bestofn.policy import Policy
@@ -22,8 +24,12 @@ POLICIES = {
 ALL = {f"claim {i}": Check(each) for i, each in enumerate(INEQUALITIES)}
 
 
+def values(name: str, n: list[float]) -> dict[str, FloatArray]:
+    return {"n": np.array(n, dtype=float)} | float_quantities(POLICIES[name], n)
+
+
 def floats_only(name: str, checks: dict[str, Check]) -> list[Cell]:
-    return check_policy(name, POLICIES[name], checks, [], GRID, 0)
+    return check_policy(name, POLICIES[name], checks, [], values(name, GRID), 0)
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -61,7 +67,7 @@ FALSE = {
 def test_false_claims_fail(claim: str, certified: bool) -> None:
     checks = {claim: Check(FALSE[claim])}
     cells = check_policy(
-        "zipf", POLICIES["zipf"], checks, [2] if certified else [], [2], 10**4 if certified else 0
+        "zipf", POLICIES["zipf"], checks, [2], values("zipf", [2]), 10**4 if certified else 0
     )
     assert [cell.verdict for cell in cells] == ["fails"]
     assert cells[0].margin_upper < 0
@@ -71,19 +77,19 @@ def test_false_claims_fail(claim: str, certified: bool) -> None:
 def test_a_margin_within_its_error_goes_to_ball_arithmetic() -> None:
     """At n = 2 the sharp win-rate bound is an equality, which no float can tell."""
     checks = {"sharp": Check(Inequality("win_rate_gap", "sharp_win_rate_gap"))}
-    cells = check_policy("zipf", POLICIES["zipf"], checks, [], [2, 10], 0)
+    cells = check_policy("zipf", POLICIES["zipf"], checks, [], values("zipf", [2, 10]), 0)
     assert [cell.method for cell in cells] == ["equality by proof", FLOAT_METHOD]
 
 
 def test_the_certification_grid_is_certified() -> None:
-    cells = check_policy("zipf", POLICIES["zipf"], ALL, [2, 5], [2, 4, 5], 10**4)
+    cells = check_policy("zipf", POLICIES["zipf"], ALL, [2, 5], values("zipf", [2, 4, 5]), 10**4)
     assert {cell.n for cell in cells if cell.method == FLOAT_METHOD} == {4.0}
     assert {cell.n for cell in cells} == {2.0, 4.0, 5.0}
 
 
-def test_too_large_a_policy_is_checked_by_floats_on_both_grids() -> None:
-    cells = check_policy("zipf", POLICIES["zipf"], ALL, [5], [4], 10)
-    assert {cell.n for cell in cells} == {4.0, 5.0}
+def test_too_large_a_policy_is_checked_by_floats() -> None:
+    cells = check_policy("zipf", POLICIES["zipf"], ALL, [5], values("zipf", [4]), 10)
+    assert {cell.n for cell in cells} == {4.0}
     assert {cell.method for cell in cells} == {FLOAT_METHOD}
 
 
@@ -94,6 +100,6 @@ def test_checks_keep_to_their_policies_domain_and_n() -> None:
         "domain": Check(sharp),
         "beyond": Check(sharp, n=(2.5,), extrapolate=True),
     }
-    cells = check_policy("zipf", POLICIES["zipf"], checks, [2.5, 4], [3], 10**4)
+    cells = check_policy("zipf", POLICIES["zipf"], checks, [2.5, 4], values("zipf", [3]), 10**4)
     found = [(cell.claim, cell.n, cell.verdict) for cell in cells]
     assert found == [("beyond", 2.5, "fails"), ("domain", 3.0, "holds"), ("domain", 4.0, "holds")]

@@ -13,6 +13,14 @@ from numpy.typing import ArrayLike
 
 from bestofn._validation import FloatArray, as_n
 from bestofn.certify import QUANTITIES, in_domain
+from bestofn.divergences import (
+    chi_squared,
+    continuous_chi_squared,
+    continuous_forward_kl,
+    continuous_renyi,
+    forward_kl,
+    renyi,
+)
 from bestofn.estimator import (
     estimator_gap,
     expected_kl_estimator,
@@ -156,7 +164,7 @@ def error_scale(name: str, values: FloatArray, policy: Policy, n: FloatArray) ->
     """
     if name == "theorem_3_6_finite":
         return np.log(n) + 1 - 1 / n - policy.log_mass[-1]
-    if name in ("continuous_curve_kl", "tilted_lower_bound"):
+    if name in ("continuous_curve_kl", "optimal_kl"):
         return np.abs(values) + 1e-3  # W - 1/2 has an absolute error of some 1e-16
     return np.abs(values)
 
@@ -248,9 +256,17 @@ _FORMULAS: Mapping[str, Formula] = {
     "win_rate": exact_win_rate,
     "continuous_win_rate": lambda policy, n: n / (n + 1),
     "continuous_curve_kl": _continuous_curve_kl,
-    "tilted_lower_bound": lambda policy, n: _optimum(*_advantage(policy, n)),
+    "optimal_kl": lambda policy, n: _optimum(*_advantage(policy, n)),
     "continuous_optimum": lambda policy, n: _optimum((n - 1) / (2 * (n + 1)), 1 / (n + 1)),
     "win_rate_gap": win_rate_gap,
+    "chi_squared": chi_squared,
+    "forward_kl": forward_kl,
+    "renyi_half": lambda policy, n: renyi(policy, n, 0.5),
+    "renyi_2": lambda policy, n: renyi(policy, n, 2),
+    "continuous_chi_squared": lambda policy, n: continuous_chi_squared(n),
+    "continuous_forward_kl": lambda policy, n: continuous_forward_kl(n),
+    "continuous_renyi_half": lambda policy, n: continuous_renyi(n, 0.5),
+    "continuous_renyi_2": lambda policy, n: continuous_renyi(n, 2),
     "expected_estimator": expected_kl_estimator,
     "expected_estimator_gap": expected_kl_estimator_gap,
     "estimator_at_top": lambda policy, n: kl_estimator(policy.log_mass[-1], n),

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from flint import arb, ctx
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bestofn._validation import as_n, reject_entries
 from bestofn.policy import Policy
@@ -50,6 +50,10 @@ LOWEST_LOG_MASS = -1e7
 """Enclosures are exact fractions: below this their denominators would fill the memory."""
 
 ZERO, ONE, HALF = arb(0), arb(1), arb(0.5)
+
+SMALL_ADVANTAGE = arb(2) ** -100
+NEWTON_STEPS = 5
+"""From the best tilt in float64 to a quarter of 4096 bits."""
 
 _TINY = Fraction(1, 2**1100)
 
@@ -348,24 +352,58 @@ def _advantage(cell: _Cell) -> arb:
     return sum(map(mul, steps, lags), ZERO) / 2
 
 
-def _continuous_curve_kl(cell: _Cell) -> arb:
+def _continuous_curve_kl(advantage: arb, shortfall: arb) -> arb:
     """log(1 + x) - x/(1 + x), n' = 1 + x that of the same win rate; it is x^2/2 (1 - O(4x/3))."""
-    advantage = _advantage(cell)
-    x = 4 * advantage / (ONE - 2 * advantage)
+    x = 2 * advantage / shortfall
     small = x * x / 2 * (ONE - ZERO.union(4 * x / 3))
     return min(x.log1p() - x / (ONE + x), small, key=arb.rad)
 
 
-def _tilted_lower_bound(advantage: arb, shortfall: arb) -> arb:
-    """beta W - log((e^beta - 1)/beta) <= KL for any beta (Gibbs), at the best beta in float64.
+def _optimal_kl(advantage: arb, shortfall: arb) -> arb:
+    """The largest beta W - log((e^beta - 1)/beta), concave in beta (docs/theory.md, the optimum).
 
-    The least KL itself is larger by the square of that beta's rounding, some 1e-32.
+    Value and tangent at the lower end of a bracket of the best beta enclose it. For a tiny
+    advantage a = W - 1/2 it lies between 6 a^2 and 6 a^2 (1 + 9 a^2).
     """
-    sides = np.array([float(advantage), float(shortfall)])
-    beta = arb(float(tilt_with_advantage(*np.maximum(sides, 0.0))))
-    if beta == 0:
-        return ZERO
-    return beta * (HALF + advantage) - (beta.expm1() / beta).log()
+    if advantage < SMALL_ADVANTAGE:
+        square = advantage * advantage
+        return 6 * square * (ONE + ZERO.union(9 * square))
+    best = arb(float(tilt_with_advantage(*map(_as_array, (advantage, shortfall)))))
+    for _ in range(NEWTON_STEPS):
+        variance = ONE / (best * best) - ONE / (2 * (best / 2).sinh()) ** 2
+        best = (best + (advantage - _tilted_advantage(best)) / variance).mid()
+    width = arb(2) ** (-ctx.prec // 4)
+    low, high = best * (ONE - width), best * (ONE + width)
+    least = low * (HALF + advantage) - (low.expm1() / low).log()
+    slope = advantage - _tilted_advantage(low)
+    if slope >= 0 and _tilted_advantage(high) >= advantage:
+        return least.union(least + slope * (high - low))
+    # the win rate is not known well enough yet; best-of-n without atoms attains it
+    return least.union(_continuous_curve_kl(advantage, shortfall))
+
+
+def _as_array(ball: arb) -> NDArray[np.float64]:
+    return np.array(float(ball))
+
+
+def _tilted_advantage(beta: arb) -> arb:
+    return HALF * (beta / 2).coth() - ONE / beta
+
+
+def _chi_squared(cell: _Cell) -> arb:
+    excess = [x.expm1() for x in cell.log_ratio]
+    return _dot(cell.masses.mass, map(mul, excess, excess))
+
+
+def _forward_kl(cell: _Cell) -> arb:
+    """Sum of p (r - 1 - log r): its first two terms add to 0."""
+    return _dot(cell.masses.mass, (x.expm1() - x for x in cell.log_ratio))
+
+
+def _renyi_half(cell: _Cell) -> arb:
+    """-2 log(sum of p sqrt r), and 1 - that sum is half the sum of p (sqrt r - 1)^2."""
+    excess = [(x / 2).expm1() for x in cell.log_ratio]
+    return -2 * (-_dot(cell.masses.mass, map(mul, excess, excess)) / 2).log1p()
 
 
 class Domain(NamedTuple):
@@ -400,18 +438,39 @@ QUANTITIES: Mapping[str, Quantity] = {
     "win_rate": Quantity(_win_rate, "win rate of best-of-n, ties 1/2"),
     "continuous_win_rate": Quantity(lambda c: c.n / (c.n + 1), "n/(n+1) (paper, Theorem 5.3)"),
     "continuous_curve_kl": Quantity(
-        _continuous_curve_kl, "KL of the continuous best-of-n curve at the same win rate (ours)"
+        lambda c: _continuous_curve_kl(_advantage(c), ONE - c.value("win_rate")),
+        "KL of the continuous best-of-n curve at the same win rate (ours)",
     ),
-    "tilted_lower_bound": Quantity(
-        lambda c: _tilted_lower_bound(_advantage(c), ONE - c.value("win_rate")),
-        "a lower bound on the KL of any policy of the same win rate (ours)",
+    "optimal_kl": Quantity(
+        lambda c: _optimal_kl(_advantage(c), ONE - c.value("win_rate")),
+        "least KL of any policy of the same win rate, the tilted optimum (ours)",
     ),
     "continuous_optimum": Quantity(
-        lambda c: _tilted_lower_bound(c.kappa / (c.n + 1) / 2, ONE / (c.n + 1)),
-        "a lower bound on the KL of any policy of win rate n/(n+1) (ours)",
+        lambda c: _optimal_kl(c.kappa / (c.n + 1) / 2, ONE / (c.n + 1)),
+        "least KL of any policy of win rate n/(n+1) (ours)",
     ),
     "win_rate_gap": Quantity(
         lambda c: c.value("continuous_win_rate") - c.value("win_rate"), "n/(n+1) minus win rate"
+    ),
+    "chi_squared": Quantity(_chi_squared, "chi-squared divergence of best-of-n from the policy"),
+    "forward_kl": Quantity(_forward_kl, "KL divergence of the policy from best-of-n"),
+    "renyi_half": Quantity(_renyi_half, "Renyi divergence of order 1/2 of best-of-n"),
+    "renyi_2": Quantity(
+        lambda c: c.value("chi_squared").log1p(), "Renyi divergence of order 2 of best-of-n"
+    ),
+    "continuous_chi_squared": Quantity(
+        lambda c: c.kappa**2 / (2 * c.n - 1), "(n-1)^2/(2n-1), chi-squared without atoms (ours)"
+    ),
+    "continuous_forward_kl": Quantity(
+        lambda c: c.kappa - c.n.log(), "n - 1 - log n, forward KL without atoms (ours)"
+    ),
+    "continuous_renyi_half": Quantity(
+        lambda c: 2 * (c.kappa / 2).log1p() - c.n.log(),
+        "2 log((n+1)/2) - log n, Renyi-1/2 without atoms (ours)",
+    ),
+    "continuous_renyi_2": Quantity(
+        lambda c: c.value("continuous_chi_squared").log1p(),
+        "log(n^2/(2n-1)), Renyi-2 without atoms (ours)",
     ),
     "expected_estimator": Quantity(
         lambda c: _dot(c.pmf, map(c.estimator, range(len(c.pmf)))),
@@ -546,7 +605,8 @@ IDENTITIES: tuple[Identity, ...] = (
         dict.fromkeys(
             (
                 *("kl", "expected_estimator", "estimator_at_top", "log_inverse_top_mass"),
-                *("continuous_curve_kl", "tilted_lower_bound"),
+                *("continuous_curve_kl", "optimal_kl"),
+                *("chi_squared", "forward_kl", "renyi_half", "renyi_2"),
             ),
             "zero",
         )
@@ -576,7 +636,10 @@ IDENTITIES: tuple[Identity, ...] = (
             (
                 *("analytical_kl", "kl", "kl_gap", "win_rate_gap", "sharp_win_rate_gap"),
                 *("expected_estimator", "expected_estimator_gap"),
-                *("continuous_curve_kl", "tilted_lower_bound", "continuous_optimum"),
+                *("continuous_curve_kl", "optimal_kl", "continuous_optimum"),
+                *("chi_squared", "forward_kl", "renyi_half", "renyi_2"),
+                *("continuous_chi_squared", "continuous_forward_kl"),
+                *("continuous_renyi_half", "continuous_renyi_2"),
                 *("sharp_kl_gap", "square_root", "square_root_renyi"),
                 *("estimator_at_top", "top_outcome_gap"),
                 *("theorem_3_4_renyi", "theorem_3_4_delta", "elementary_renyi"),
@@ -610,8 +673,12 @@ INEQUALITIES: tuple[Inequality, ...] = (
     Inequality("kl_gap", "square_root"),
     Inequality("kl_gap", "square_root_delta"),
     Inequality("kl_gap", "square_root_renyi"),
-    Inequality("tilted_lower_bound", "kl"),
+    Inequality("optimal_kl", "kl"),
     Inequality("continuous_optimum", "analytical_kl"),
+    Inequality("chi_squared", "continuous_chi_squared"),
+    Inequality("forward_kl", "continuous_forward_kl"),
+    Inequality("renyi_half", "continuous_renyi_half"),
+    Inequality("renyi_2", "continuous_renyi_2"),
     Inequality("win_rate", "continuous_win_rate"),
     Inequality("win_rate_gap", "theorem_5_4_renyi"),
     Inequality("win_rate_gap", "theorem_5_4_delta"),

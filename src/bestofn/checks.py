@@ -81,7 +81,7 @@ def check_policy(
     policy: Policy,
     checks: Mapping[str, Check],
     certified_n: Sequence[float],
-    float_n: Sequence[float],
+    values: Mapping[str, FloatArray],
     largest_certified: int,
 ) -> list[Cell]:
     """Every cell of one policy.
@@ -90,8 +90,9 @@ def check_policy(
         name: name of the policy.
         policy: the reference policy, L outcomes.
         checks: what to decide, by id of the claim.
-        certified_n: n decided by ball arithmetic if L <= `largest_certified`, else by floats.
-        float_n: further n, decided by floats.
+        certified_n: n decided by ball arithmetic, if L <= `largest_certified`.
+        values: floats of `bestofn.bounds.float_quantities` and the `n` they belong to, at which the
+            rest is decided.
         largest_certified: the most outcomes of a policy that is certified.
 
     Returns:
@@ -100,18 +101,17 @@ def check_policy(
     Examples:
         >>> binary = Policy.from_probabilities([0.5, 0.5])
         >>> theorem = {"theorem_3_1": Check(Inequality("kl", "analytical_kl"))}
-        >>> cells = check_policy("binary", binary, theorem, [2], [3], 10)
+        >>> values = {"n": np.array([2.0, 3.0])}
+        >>> values |= float_quantities(binary, values["n"], ["zero", "kl_gap"])
+        >>> cells = check_policy("binary", binary, theorem, [2], values, 10)
         >>> [(cell.n, cell.verdict, cell.method) for cell in cells]
         [(2.0, 'holds', 'ball arithmetic'), (3.0, 'holds', 'float with error bound')]
     """
     small = len(policy) <= largest_certified
-    certified = sorted({float(n) for n in certified_n})
-    floating = sorted({float(n) for n in float_n} - set(certified))
-    if not small:
-        certified, floating = [], sorted(certified + floating)
+    certified = sorted({float(n) for n in certified_n}) if small else []
     balls = BallPolicy(policy)
     cells = [cell for n in certified for cell in _certified_cells(balls, n, _at(name, n, checks))]
-    for cell in _float_cells(policy, floating, name, checks):
+    for cell in _float_cells(policy, name, checks, _pick(values, ~np.isin(values["n"], certified))):
         if cell.verdict == "undecided":
             cells += _certified_cells(balls, cell.n, {cell.claim: checks[cell.claim]})
         else:
@@ -143,15 +143,12 @@ def _certified_cells(balls: BallPolicy, n: float, checks: Mapping[str, Check]) -
 
 
 def _float_cells(
-    policy: Policy, grid: Sequence[float], name: str, checks: Mapping[str, Check]
+    policy: Policy, name: str, checks: Mapping[str, Check], values: Mapping[str, FloatArray]
 ) -> Iterator[Cell]:
-    n = np.array(grid)
-    sides = {side for check in checks.values() for side in _sides(check.inequality)}
-    values = float_quantities(policy, n, sides)
     for claim, check in checks.items():
-        chosen = np.array([check.applies(name, value) for value in grid], dtype=bool)
+        chosen = np.array([check.applies(name, n) for n in values["n"].tolist()], dtype=bool)
         if chosen.any():
-            yield from _float_cells_of(policy, n[chosen], claim, check, _pick(values, chosen))
+            yield from _float_cells_of(policy, claim, check, _pick(values, chosen))
 
 
 def _pick(values: Mapping[str, FloatArray], chosen: NDArray[np.bool_]) -> dict[str, FloatArray]:
@@ -159,9 +156,9 @@ def _pick(values: Mapping[str, FloatArray], chosen: NDArray[np.bool_]) -> dict[s
 
 
 def _float_cells_of(
-    policy: Policy, n: FloatArray, claim: str, check: Check, values: Mapping[str, FloatArray]
+    policy: Policy, claim: str, check: Check, values: Mapping[str, FloatArray]
 ) -> Iterator[Cell]:
-    inequality = check.inequality
+    n, inequality = values["n"], check.inequality
     factor = float(inequality.factor)
     lhs, rhs = _sides(inequality)
     margin = factor * values[rhs] - values[lhs]

@@ -59,6 +59,7 @@ rule checks:
     """The verdict on every claimed inequality at every n."""
     input:
         policy="results/policies/{policy}.parquet",
+        exact="results/exact/{policy}.parquet",
         library=library("workflow/scripts/checks.py"),
     output:
         checks="results/checks/{policy}.parquet",
@@ -70,6 +71,5 @@ rule checks:
         name="{policy}",
         checks=CHECKS,
         certification=config["certification"],
-        n=N_GRID,
     script:
         "../scripts/checks.py"

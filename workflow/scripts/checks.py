@@ -12,9 +12,9 @@ from bestofn.policy import Policy
 def check_bounds(
     name: str,
     policy: str,
+    exact: str,
     checks: Mapping[str, Mapping[str, Any]],
     certified_n: Sequence[float],
-    float_n: Sequence[float],
     largest_certified: int,
     output: str,
 ) -> None:
@@ -25,7 +25,7 @@ def check_bounds(
         Policy(responses["log_prob"], responses["reward"]),
         {claim: InequalityCheck(**check).as_check() for claim, check in checks.items()},
         certified_n,
-        float_n,
+        read_table(exact),
         largest_certified,
     )
     write_table(dict(zip(Cell._fields, map(list, zip(*cells, strict=True)), strict=True)), output)
@@ -36,9 +36,9 @@ if __name__ == "__main__":
         check_bounds(
             snakemake.params.name,
             snakemake.input.policy,
+            snakemake.input.exact,
             snakemake.params.checks,
             snakemake.params.certification["n"],
-            snakemake.params.n,
             snakemake.params.certification["largest_policy"],
             snakemake.output.checks,
         )
