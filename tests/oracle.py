@@ -1,8 +1,8 @@
 """A slow second route: best-of-n straight from its definitions, in mpmath.
 
-Written without sight of the library's formulas: the policy from its log-probabilities, F by adding
-masses, pi_n = F^n - F_-^n, and every gap by subtraction, at a precision that can afford it. Also
-where adversarial inputs come from: a fixed table (`POLICIES`), and hypothesis strategies.
+None of the library's code or rearranged formulas: the policy from its log-probabilities, F by
+adding masses, pi_n = F^n - F_-^n, and every gap by subtraction, at a precision that can afford it.
+Also where adversarial inputs come from: fixed tables, and hypothesis strategies.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class Oracle:
             cdf = np.cumsum(np.array(self.mass, dtype=object)).tolist()
             self.cdf = [*cdf[:-1], mp.mpf(1)]  # the masses sum to 1
             self.log_cdf = [mp.log(f) for f in self.cdf]
+        self.pmf, self.value = cache(self._pmf), cache(self._value)
 
     @cached_property
     def cdf_below(self) -> list[mp.mpf]:
         return [mp.mpf(0), *self.cdf[:-1]]
 
-    @cache  # noqa: B019 - as many oracles as fixed policies
-    def pmf(self, n: float) -> list[mp.mpf]:
+    def _pmf(self, n: float) -> list[mp.mpf]:
         """pi_n = F^n - F_-^n; its derivative n p F^(n-1) where F_- is F to the last few digits."""
         with mp.workdps(self.digits):
             power = [mp.exp(n * log_f) for log_f in self.log_cdf]
@@ -99,9 +99,8 @@ class Oracle:
             d = {p: d_n(p, mp.mpf(n)) for p in set(self.mass)}
             return mp.fsum(q * d[p] for q, p in zip(self.pmf(n), self.mass, strict=True))
 
-    @cache  # noqa: B019 - as many oracles as fixed policies
-    def value(self, name: str, n: float) -> mp.mpf:
-        """A quantity or, as its `_gap`, its distance below that of a policy without atoms; n > 1."""
+    def _value(self, name: str, n: float) -> mp.mpf:
+        """A quantity or, as its `_gap`, what it lacks of that of a policy without atoms; n > 1."""
         with mp.workdps(self.digits):
             x = mp.mpf(n)
             analytical = mp.log(x) - (x - 1) / x
@@ -206,21 +205,16 @@ def _large_table() -> dict[str, Responses]:
         "uniform 1e4": _by_rank(np.zeros(10**4)),
         "zipf descending 2000": _by_rank(-np.log(rank)),
         "slow geometric ascending": _by_rank(rank / 200),
-        "slow geometric descending": _by_rank(-rank / 200),
-        "log-normal": _by_rank(2 * normal),
         "heavy-tailed": _by_rank(12 * normal),
-        "sorted": _by_rank(np.sort(3 * normal)),
         "every other one rare": _by_rank(np.where(rank % 2, 0.0, -20.0)),
         "atoms in dust": _by_rank(np.where(rank % 500 == 250, 0.0, -9 + normal)),
-        "dust on an atom": _by_rank(np.concatenate([[0.0], -12 + normal])),
-        "dust under an atom": _by_rank(np.concatenate([-12 + normal, [0.0]])),
     }
 
 
 POLICIES = _table()
 LARGE_POLICIES = _large_table()
 """For a few n only: the oracle takes a second for some."""
-LARGE_GRID = (1.5, 300.0, 1e5)
+LARGE_GRID = (1.5, 1e3)
 
 _LOG_PROBS = st.one_of(
     st.floats(-5, 0),

@@ -26,6 +26,7 @@ from oracle import (
 )
 
 from bestofn._validation import FloatArray
+from bestofn.estimator import expected_kl_estimator, expected_kl_estimator_gap
 from bestofn.exact import (
     analytical_kl,
     best_of_n_log_pmf,
@@ -35,9 +36,9 @@ from bestofn.exact import (
     sum_over_outcomes,
     win_rate_gap,
 )
-from bestofn.policy import Policy
+from bestofn.policy import Policy, Term
 
-Function = Callable[[Policy, ArrayLike], FloatArray]
+Function = Callable[[Any, ArrayLike], FloatArray]
 
 FUNCTIONS: dict[str, Function] = {
     "kl": exact_kl,
@@ -112,6 +113,49 @@ def test_twelve_digits_of_any_policy(responses: Responses, n: float) -> None:
         for function in FUNCTIONS:
             assert errors(function, responses, reference, n) <= TOLERANCE, function
     assert log_pmf_error(responses, reference, n) <= TOLERANCE
+
+
+class EveryOutcome:
+    """The plain sum over all outcomes, for as many as the second route has no time for."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
+        policy = self.policy
+        return math.fsum(term(n, policy.log_mass, policy.log_cdf, policy.log_step))
+
+
+def many_outcomes() -> dict[str, FloatArray]:
+    """Log-masses of 10^5 outcomes that defy summaries of neighbours."""
+    rng = np.random.default_rng(20240105)
+    rank = np.arange(10.0**5)
+    normal, uniform = rng.normal(size=rank.size), rng.random(rank.size)
+    return {
+        "log-normal": normal,
+        "heavy-tailed": 8 * normal,
+        "every other one rare": np.where(rank % 2, 0.0, -20.0),
+        "few large": np.where(uniform < 1e-3, 0.0, -12.0),
+        "atoms in dust": np.where(rank % 5000 == 2500, 0.0, -14 + normal),
+        "dust on an atom": np.where(rank == 0, 0.0, -16 + normal),
+        "dust under an atom": np.where(rank == rank[-1], 0.0, -60 + normal),
+        "sawtooth": -0.3 * (rank % 64),
+        "random walk": 0.1 * np.cumsum(normal),
+        "half of it negligible": np.where(rank < 5e4, normal, -690 + normal),
+        "zipf at random": -np.log1p(rng.permutation(rank)),
+    }
+
+
+MANY_OUTCOMES = many_outcomes()
+
+
+@pytest.mark.parametrize("name", MANY_OUTCOMES)
+def test_summaries_of_many_outcomes_lose_nothing(name: str) -> None:
+    policy = Policy(MANY_OUTCOMES[name], np.arange(1e5))
+    n = [1 + 2.0**-40, 1.5, 3, 40, 1e3, 1e5, 1e9]
+    for function in (*FUNCTIONS.values(), expected_kl_estimator, expected_kl_estimator_gap):
+        expected = function(EveryOutcome(policy), n)
+        assert function(policy, n) == pytest.approx(expected, rel=1e-13, abs=1e-300)
 
 
 def test_the_comparison_sees_an_error_in_the_twelfth_digit() -> None:

@@ -10,7 +10,16 @@ import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from oracle import POLICIES, TOLERANCE, Oracle, Responses, oracle, policies, relative_error
+from oracle import (
+    LARGE_POLICIES,
+    POLICIES,
+    TOLERANCE,
+    Oracle,
+    Responses,
+    oracle,
+    policies,
+    relative_error,
+)
 
 from bestofn.exact import exact_kl, exact_win_rate
 from bestofn.policy import Policy
@@ -36,9 +45,9 @@ def worst_errors(policy: Policy, reference: Oracle) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", POLICIES | LARGE_POLICIES)
 def test_twelve_digits(name: str) -> None:
-    policy, reference = Policy(*POLICIES[name]), oracle(name)
+    policy, reference = Policy(*(POLICIES | LARGE_POLICIES)[name]), oracle(name)
     assert len(policy) == len(reference.mass)
     assert policy.log_step[0] == np.inf
     errors = worst_errors(policy, reference)

@@ -65,8 +65,8 @@ class _Grid(NamedTuple):
 
     Attributes:
         mass: the nodes, as fractions of the largest; the first stands for 0.
-        weights: from sums of p and of p s b_j(2s-1), b the basis, to weights of the nodes: outcomes
-            much smaller than the largest hardly enter the second kind, hence only the first weight.
+        weights: from sums of p and of p s (2s-1)^k to weights of the nodes. Outcomes much smaller
+            than the largest hardly enter the latter sums, hence only the weight of the first node.
     """
 
     power: int
@@ -166,17 +166,23 @@ def _cell_nodes(
     near = low * min(1.0, -np.log(low)) if lower else low
     scale = min(blocks.largest[cell].max(), LARGEST * near)
     moments = np.zeros((grid.mass.size, POSITIONS))
+    masses = np.empty((grid.mass.size, CHUNK * BLOCK))
+    basis = np.empty((POSITIONS, CHUNK * BLOCK))
     parts = []
     for i in range(0, cell.size, CHUNK):
         chunk = cell[i : i + CHUNK]
-        p = np.exp(rows[chunk])
-        u = _positions(p, _Blocks(*(x[chunk] for x in blocks)), lower, centre)
+        m, b = masses[:, : chunk.size * BLOCK], basis[:, : chunk.size * BLOCK]
+        p, u = m[0].reshape(-1, BLOCK), b[1].reshape(-1, BLOCK)
+        np.exp(rows[chunk], out=p)
+        _set_positions(u, p, _Blocks(*(x[chunk] for x in blocks)), lower, centre)
         if blocks.largest[chunk].max() > scale:
             large = p > scale
             parts.append(_nodes(np.ones(1), p[large], centre + u[large], lower))
             p[large] = 0.0
         u *= 1 / half
-        moments += _moments(p.ravel(), u.ravel(), scale, grid)
+        _set_masses(m, scale, grid.power)
+        _set_basis(b)
+        moments += (m.reshape(-1, MASSES, b.shape[1]) @ b.T).reshape(moments.shape)
     mass = scale * grid.mass[:, None]
     weight = grid.weights @ moments @ _WEIGHTS / mass
     *nodes, log_cdf = _nodes(weight, mass, centre + half * _POSITIONS, lower)
@@ -184,9 +190,14 @@ def _cell_nodes(
     return [*parts, (*nodes, np.full_like(log_cdf, end))]
 
 
-def _positions(p: FloatArray, blocks: _Blocks, lower: bool, centre: float) -> FloatArray:
+# Below, arrays are filled in place: the time goes into passes over them.
+
+
+def _set_positions(
+    u: FloatArray, p: FloatArray, blocks: _Blocks, lower: bool, centre: float
+) -> None:
     """Distance of each outcome's midpoint from the nearer end, less `centre`; one row a block."""
-    u = np.cumsum(p.ravel()).reshape(p.shape)
+    np.cumsum(p.ravel(), out=u.reshape(-1))
     start = np.concatenate(([0.0], u[:-1, -1]))
     if lower:
         u += (blocks.below - start - centre)[:, None]
@@ -194,40 +205,33 @@ def _positions(p: FloatArray, blocks: _Blocks, lower: bool, centre: float) -> Fl
     else:
         np.subtract((blocks.above + blocks.mass + start - centre)[:, None], u, out=u)
         u += 0.5 * p
-    return u
 
 
-def _moments(p: FloatArray, u: FloatArray, scale: float, grid: _Grid) -> FloatArray:
-    """Sums of p b_j(u) and p s b_k(2s-1) b_j(u), s the power of p/scale and b the basis."""
-    s = (p * (1 / scale)) ** grid.power
-    masses = np.empty((grid.mass.size, p.size))
-    masses[0] = p
-    np.multiply(p, s, out=masses[1])
+def _set_masses(masses: FloatArray, scale: float, power: int) -> None:
+    """From p in the first row: p s (2s-1)^k, k = 0, 1, ..., in the others; s = (p/scale)^power."""
+    s = (masses[0] * (1 / scale)) ** power
+    np.multiply(masses[0], s, out=masses[1])
     s *= 2.0
     s -= 1.0
-    np.multiply(masses[1], _basis(s, grid.mass.size - 1)[1:], out=masses[2:])
-    positions = _basis(u, POSITIONS)
-    return (masses.reshape(-1, MASSES, p.size) @ positions.T).reshape(-1, POSITIONS)
+    for k in range(2, masses.shape[0]):
+        np.multiply(masses[k - 1], s, out=masses[k])
 
 
-def _basis(u: FloatArray, size: int) -> FloatArray:
-    """Polynomials of degrees 0, 1, ...: b_2m = T_2m and b_(m+i) = T_m b_i for m = 1, 2, 4...
+def _set_basis(basis: FloatArray) -> None:
+    """From u in the second row: polynomials in u, b_2m = T_2m, b_(m+i) = T_m b_i, m = 1, 2, 4...
 
     On [-1, 1] they are nearly as well conditioned as the Chebyshev polynomials T_j, at half the
     cost.
     """
-    basis = np.empty((size, u.size))
     basis[0] = 1.0
-    basis[1] = u
-    m = 1
+    m, size = 1, basis.shape[0]
     while m < size:
-        np.multiply(basis[m], basis[1 : min(m, size - m)], out=basis[m + 1 : 2 * m])
+        np.multiply(basis[m], basis[1:m], out=basis[m + 1 : 2 * m])
         if 2 * m < size:
             np.square(basis[m], out=basis[2 * m])
             basis[2 * m] *= 2.0
             basis[2 * m] -= 1.0
         m *= 2
-    return basis
 
 
 def _nodes(weight: FloatArray, p: FloatArray, u: FloatArray, lower: bool) -> tuple[FloatArray, ...]:
@@ -246,13 +250,23 @@ def _grid(power: int) -> _Grid:
     size = 2 * MASSES // power
     nodes = _chebyshev_nodes(size)
     s = (nodes - nodes[0]) / (1 - nodes[0])  # the first is 0
+    masses = np.empty((size, size - 1))
+    masses[0] = s[1:] ** (1 / power)
+    _set_masses(masses, 1.0, power)
     weights = np.eye(size)
-    weights[1:, 1:] = np.linalg.inv(s[1:] * _basis(2 * s[1:] - 1, size - 1))
+    weights[1:, 1:] = np.linalg.inv(masses[1:] / masses[0])
     weights[0] -= weights[1:].sum(axis=0)
     s[0] = 1e-16
     return _Grid(power, s ** (1 / power), weights)
 
 
+def _position_weights() -> FloatArray:
+    basis = np.empty((POSITIONS, POSITIONS))
+    basis[1] = _POSITIONS
+    _set_basis(basis)
+    return np.linalg.inv(basis).T
+
+
 _GRIDS = {True: _grid(2), False: _grid(1)}
 _POSITIONS = _chebyshev_nodes(POSITIONS)
-_WEIGHTS = np.linalg.inv(_basis(_POSITIONS, POSITIONS)).T
+_WEIGHTS = _position_weights()

@@ -87,8 +87,7 @@ class Policy:
             "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
         )
         reject_entries("reward", reward, ~np.isfinite(reward), "a finite reward")
-        log_prob, reward = _sort_by_reward(*_drop_impossible(log_prob, reward))
-        log_mass, reward = _merge_ties(_relative_to_largest(log_prob), reward)
+        log_mass, reward = _merge_ties(*_drop_impossible(*_sort_by_reward(log_prob, reward)))
         _normalise(log_mass)
         self.log_mass, self.reward = _read_only(log_mass), _read_only(reward)
 
@@ -199,45 +198,51 @@ def _read_only(array: FloatArray) -> FloatArray:
     return array
 
 
-def _drop_impossible(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
-    possible = log_prob > -np.inf
-    if possible.all():
-        return log_prob, reward
-    if not possible.any():
-        raise ValueError(
-            "log_prob is -inf everywhere: expected one response of positive probability"
-        )
-    return log_prob[possible], reward[possible]
+# Below, arrays are changed in place or dropped as soon as possible, to hold few of them at a time.
 
 
 def _sort_by_reward(log_prob: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Copies in order of reward."""
     if np.all(reward[1:] >= reward[:-1]):
-        return log_prob, reward
-    order = np.argsort(reward, kind="stable")
-    return log_prob[order], reward[order]
+        return log_prob.copy(), reward.copy()
+    return log_prob[np.argsort(reward, kind="stable")], np.sort(reward)
 
 
-def _relative_to_largest(log_prob: FloatArray) -> FloatArray:
-    """Subtracted before all else: at -1e6 a later subtraction would cost ten digits."""
+def _drop_impossible(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Without masses of 0; the others relative to the largest.
+
+    It is subtracted before all else: at -1e6 a later subtraction would cost ten digits.
+    """
+    largest, smallest = log_mass.max(), log_mass.min()
+    if largest == -np.inf:
+        raise ValueError("log_prob is -inf everywhere: expected a response of positive probability")
+    if smallest == -np.inf:
+        possible = log_mass > -np.inf
+        log_mass = log_mass[possible]
+        reward = reward[possible]
     with np.errstate(over="ignore"):
-        log_mass: FloatArray = log_prob - log_prob.max()
-    np.maximum(log_mass, LOWEST, out=log_mass)
-    return log_mass
+        log_mass -= largest
+        if smallest - largest < LOWEST:
+            np.maximum(log_mass, LOWEST, out=log_mass)
+    return log_mass, reward
 
 
 def _merge_ties(log_mass: FloatArray, reward: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sums over equal rewards, `log_mass` in place: few arrays of the input's size fit at once."""
     new = reward[1:] != reward[:-1]
     if new.all():
-        return log_mass, reward.copy()
+        return log_mass, reward
     start = np.flatnonzero(np.concatenate(([True], new)))
-    for c in _chunks(0, start.size):
-        stop = int(start[c.stop]) if c.stop < start.size else reward.size
+    size = start.size
+    for c in _chunks(0, size):
+        stop = int(start[c.stop]) if c.stop < size else reward.size
         ties, first = log_mass[start[c.start] : stop], start[c] - start[c.start]
         largest = np.maximum.reduceat(ties, first)
-        ties = np.exp(ties - np.repeat(largest, np.diff(first, append=ties.size)))
+        ties -= np.repeat(largest, np.diff(first, append=ties.size))
+        np.exp(ties, out=ties)
         log_mass[c] = largest + np.log(np.add.reduceat(ties, first))
-    return log_mass[: start.size].copy(), reward[start]
+        reward[c] = reward[start[c]]
+    del start, new
+    return log_mass[:size].copy(), reward[:size].copy()
 
 
 def _normalise(log_mass: FloatArray) -> None:
