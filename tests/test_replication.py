@@ -1,0 +1,59 @@
+"""The replication itself, at full size: every verdict, and nothing that is kept gone stale."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pipeline import ROOT, copy_project, planned, succeed
+
+from workflow.scripts.readme import BEGIN, END, render
+
+
+@pytest.fixture(scope="module")
+def replication(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = copy_project(tmp_path_factory.mktemp("replication"))
+    shutil.rmtree(project / "figures", ignore_errors=True)
+    succeed(project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def claims(replication: Path) -> pd.DataFrame:
+    return pd.read_parquet(replication / "results/audit/claims.parquet")
+
+
+def test_every_verdict_is_the_expected_one(claims: pd.DataFrame) -> None:
+    assert claims[~claims.as_expected].id.tolist() == []
+    assert len(claims) > 30
+
+
+def test_proved_inequalities_are_certified(claims: pd.DataFrame) -> None:
+    by_inequality = claims[claims.method.str.contains("ball arithmetic")]
+    holding = by_inequality[by_inequality.expected == "holds"]
+    assert set(holding.verdict) == {"certified"}
+    assert len(holding) > 20
+
+
+def test_a_second_run_does_nothing(replication: Path) -> None:
+    assert planned(replication) == {}
+
+
+def test_the_readme_shows_these_verdicts(claims: pd.DataFrame) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.partition(BEGIN)[2].partition(END)[0]
+    assert shown == render(claims), "the README's table is stale: run `make readme`"
+
+
+def test_all_figures_are_committed(replication: Path) -> None:
+    drawn = {path.name for path in (replication / "figures").iterdir()}
+    assert {path.name for path in (ROOT / "figures").iterdir()} == drawn
+
+
+def test_the_report_holds_figures_and_audit(replication: Path) -> None:
+    succeed(replication, "--report", "report.html")
+    report = (replication / "report.html").read_text(encoding="utf-8")
+    for name in ("figure_1_binary", "regime_map", "claims.html", "tour.html"):
+        assert name in report
