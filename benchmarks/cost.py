@@ -63,7 +63,7 @@ def print_memory() -> None:
 STYLES = {
     "textbook": ("textbook route", "#D55E00", "s", "--"),
     "bestofn": ("bestofn", "#0072B2", "o", "-"),
-    "cumsum": ("one cumulative sum", "#555555", "", ":"),
+    "cumsum": ("one cumsum", "#555555", "", ":"),
 }
 
 
@@ -87,7 +87,7 @@ def draw_routes(ax: Axes, table: pd.DataFrame, x: str) -> None:
 def draw() -> None:
     table = pd.read_csv(FIGURE.with_suffix(".csv"))
     with plt.rc_context({"font.size": 8, "svg.hashsalt": "cost"}):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained")
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
         left.set(xlabel="outcomes L", title="60 values of n")
         draw_routes(left, table[(table["grid"] == 60) | (table["route"] == "cumsum")], "outcomes")
         right.set(xlabel="values of n", title="10⁶ outcomes")
