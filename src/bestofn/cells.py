@@ -226,7 +226,7 @@ def _set_basis(basis: FloatArray) -> None:
     basis[0] = 1.0
     m, size = 1, basis.shape[0]
     while m < size:
-        np.multiply(basis[m], basis[1:m], out=basis[m + 1 : 2 * m])
+        np.multiply(basis[m], basis[1 : min(m, size - m)], out=basis[m + 1 : 2 * m])
         if 2 * m < size:
             np.square(basis[m], out=basis[2 * m])
             basis[2 * m] *= 2.0

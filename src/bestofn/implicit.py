@@ -32,9 +32,9 @@ FIRST = 128
 DECAY = 2.0
 # Masses below e^-NEGLIGIBLE times the largest are left out: even 1e12 draws do not see them.
 NEGLIGIBLE = 90.0
-LOG_HALF = -math.log(2)
 # Larger ranks are not whole numbers in float64.
 LARGEST_SIZE = 2.0**53
+LOG_HALF = -math.log(2)
 
 
 class _Points(NamedTuple):
