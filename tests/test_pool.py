@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 from statsmodels.stats.weightstats import DescrStatsW
 
 from bestofn import rank_corrected
 from bestofn._validation import FloatArray
 from bestofn.estimator import expected_kl_estimator, kl_estimator
-from bestofn.exact import analytical_kl, exact_kl, exact_win_rate
+from bestofn.exact import analytical_kl, exact_kl, exact_win_rate, kl_gap
 from bestofn.families import dirichlet, staircase, uniform, verifier
 from bestofn.policy import Policy
 from bestofn.pool import (
@@ -29,7 +30,13 @@ from bestofn.pool import (
     kl_interval,
     mean_interval,
 )
-from bestofn.rank_corrected import distinct_responses, gap_and_error, lay_out, lay_out_ranks
+from bestofn.rank_corrected import (
+    Segments,
+    distinct_responses,
+    gap_and_error,
+    lay_out,
+    lay_out_ranks,
+)
 from bestofn.simulate import draw_pool
 from bestofn.subsets import jackknife_error, rank, subset_mean
 
@@ -149,7 +156,8 @@ def test_the_rank_corrected_bias_is_small_and_vanishes_with_the_pool() -> None:
 
 
 @pytest.mark.parametrize(
-    "mass", [[1.0], [0.5, 0.5], SMALL, [0.9, 0.09, 0.01], [0.01, 0.09, 0.9], np.full(40, 1 / 40)]
+    "mass",
+    [[1.0], [0.5, 0.5], SMALL, [0.9, 0.09, 0.01], [0.01, 0.09, 0.9], [0.1] * 10, [0.025] * 40],
 )
 def test_exact_once_every_response_is_seen(mass: FloatArray) -> None:
     mass = np.asarray(mass)
@@ -161,6 +169,12 @@ def test_exact_once_every_response_is_seen(mass: FloatArray) -> None:
     np.testing.assert_array_equal(interval.lower, interval.upper)
     if mass.size > 1:
         assert np.all(estimate_kl(np.log(mass)[drawn], drawn, n, "paper")[1:] > kl[1:])
+
+
+@pytest.mark.parametrize("size", range(2, 40))
+def test_rounding_is_not_unseen_mass(size: int) -> None:
+    interval = kl_interval(np.full(size, -np.log(size)), np.arange(size), 2)
+    assert interval.lower == interval.upper
 
 
 def test_only_which_responses_are_seen_matters_not_how_often() -> None:
@@ -189,6 +203,42 @@ def test_equal_pairs_that_cannot_be_one_response_are_tied(log_prob: float) -> No
     n = np.arange(1, 21)
     found = kl_interval(np.full(20, log_prob), reward, n)
     np.testing.assert_allclose(found, kl_interval(None, reward, n, "rank-only"), rtol=1e-12)
+
+
+def test_shared_pairs_have_the_mass_of_their_frequency() -> None:
+    reward, n = np.repeat([0.0, 1.0], [700, 300]), [2, 5, 20]
+    by_rank = estimate_kl(None, reward, n, "rank-only")
+    found = estimate_kl(np.full(1000, np.log(0.01)), reward, n)
+    np.testing.assert_allclose(found, by_rank, rtol=1e-3)
+
+
+def test_one_shared_pair_makes_another_likelier() -> None:
+    """Two draws of one response of probability 0.001 among 32 are rare, not impossible."""
+    log_prob, n = np.full(32, np.log(0.001)), [2, 5]
+    reward = np.repeat([0.0, 1.0], [30, 2])
+    by_rank = estimate_kl(None, reward, n, "rank-only")
+    np.testing.assert_allclose(estimate_kl(log_prob, reward, n), by_rank, rtol=0.02)
+    log_prob[:30] = np.log(0.9)
+    assert np.all(estimate_kl(log_prob, reward, n) > 1.2 * by_rank)
+
+
+def test_counts_reveal_pairs_that_stand_for_three_responses_each() -> None:
+    """Too few draws of each pair to tell, but not of all; named responses need no such test."""
+    pair = np.concatenate([np.arange(1000), 1000 + np.arange(1002) // 3])
+    weight = np.where(pair < 1000, 0.7 / 1000, 0.3 / 1002) * (1 + 1e-6 * pair)
+    reward = np.where(pair < 1000, 0.0, 1.0)
+    log_prob = np.log(weight / weight.sum())
+    drawn = np.random.default_rng(0).choice(pair.size, size=(60, 1500), p=np.exp(log_prob))
+    masses = []
+    for response, identified in ((None, False), (drawn, True), (None, True)):
+        distinct = distinct_responses(log_prob[drawn], reward[drawn], response)
+        segments = lay_out(distinct, identified=identified)
+        top = segments.start + segments.mass > 1 - 1e-9
+        masses.append(segments.mass[top].mean())
+    guessed, named, misled = masses
+    assert named == pytest.approx(0.3, abs=0.003)
+    assert guessed == pytest.approx(0.3, abs=0.03)
+    assert misled < 0.25  # the control: pairs taken as responses, whatever the counts
 
 
 def test_named_responses_are_not_taken_as_one() -> None:
@@ -298,7 +348,60 @@ def test_segments_fill_the_unit_interval() -> None:
     assert pytest.approx(np.exp(6) / 2**12, abs=1e-4) == rank_corrected.FIRST_PIECE
 
 
+def test_a_class_seen_once_is_like_most_of_its_pool() -> None:
+    log_prob = np.log(np.linspace(0.01, 0.011, 21))[None]
+    mostly_tied, mostly_alone = (
+        np.append(np.arange(20) % 2, 2)[None],
+        np.append(np.arange(20), 19)[None],
+    )
+    first, second = (
+        lay_out(distinct_responses(log_prob, r * 1.0)) for r in (mostly_tied, mostly_alone)
+    )
+    assert first.tied.tolist() == [True, True, True]
+    assert first.mass[-1] > 0.04  # not only its one seen response
+    assert second.tied.sum() == 1
+
+
+def test_seen_responses_leave_equal_gaps_around_them() -> None:
+    """As N draws of a continuum do on average: N + 1 gaps, the outer ones like the others."""
+    segments = lay_out(distinct_responses(np.full((1, 9), np.log(0.01)), np.arange(9.0)[None]))
+    seen = np.isclose(segments.mass, 0.01, rtol=1e-12)
+    middle = (segments.start + 0.5 * segments.mass)[seen]
+    np.testing.assert_allclose(middle, np.arange(1, 10) * 0.091 + np.arange(9) * 0.01 + 0.005)
+
+
+@pytest.mark.parametrize("p", [1e-5, 1e-3, 0.1])
+def test_shift_is_a_derivative_on_both_sides_of_its_switch(p: float) -> None:
+    one, no = np.array([1.0]), np.array([False])
+    start = one * 0.8 - 0.5 * p
+    segments = Segments(1, np.array([0]), start, p * one, p * one, no, no, one, one)
+    with mpmath.workdps(40):
+        slope = mpmath.diff(lambda u: gap(12, u - p / mpmath.mpf(2), u + p / mpmath.mpf(2)), 0.8)
+    found = rank_corrected._pieces(segments, 12).shift
+    assert found.item() == pytest.approx(float(slope), rel=1e-5, abs=0)
+
+
+def test_interval_is_students_on_the_logit() -> None:
+    log_prob, reward = draw(dirichlet(0.3, 50, np.random.default_rng(1)), 40)
+    segments = lay_out(distinct_responses(log_prob[None], reward[None]))
+    (missing,), (error,), (freedom,) = gap_and_error(segments, 4)
+    formula = float(analytical_kl(4))
+    half = t.ppf(0.95, freedom) * error * formula / (missing * (formula - missing))
+    found = kl_interval(log_prob, reward, 4, level=0.9)
+    assert found.estimate == pytest.approx(formula - missing)
+    ends = formula / (1 + missing / (formula - missing) * np.exp([half, -half]))
+    assert [found.lower, found.upper] == pytest.approx(ends)
+    assert 1 <= freedom < 40
+
+
 # promised errors
+
+
+@pytest.mark.parametrize("n", [2, 3, 12])
+def test_a_gap_of_a_hundred_millionth_is_estimated_too(n: int) -> None:
+    log_prob, reward = draw(uniform(10_000), 50, 256)
+    missing = analytical_kl(n) - estimate_kl(log_prob, reward, n)
+    assert missing == pytest.approx(float(kl_gap(Policy(*uniform(10_000)), n)), rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,15 @@ from .exact import (
     kl_gap,
     win_rate_gap,
 )
+from .implicit import GeometricPolicy, UniformPolicy
 from .policy import Policy
-from .pool import best_of_n_weights, estimate_kl, estimate_win_rate
+from .pool import best_of_n_weights, estimate_kl, estimate_win_rate, kl_interval
 from .tradeoff import best_of_n_tradeoff, rewind_and_repeat, tilted_tradeoff
 
 __all__ = [
+    "GeometricPolicy",
     "Policy",
+    "UniformPolicy",
     "analytical_kl",
     "best_of_n_log_pmf",
     "best_of_n_tradeoff",
@@ -28,6 +31,7 @@ __all__ = [
     "kl_estimator",
     "kl_gap",
     "kl_gap_bounds",
+    "kl_interval",
     "rewind_and_repeat",
     "tilted_tradeoff",
     "win_rate_gap",

@@ -51,7 +51,7 @@ def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expect
         flat = int(np.argmax(bad))
         index = ", ".join(map(str, np.unravel_index(flat, values.shape)))
         where = f"[{index}]" if index else ""
-        raise ValueError(f"{name}{where} = {values.flat[flat]!r}: expected {expected}")
+        raise ValueError(f"{name}{where} = {values.flat[flat].item()!r}: expected {expected}")
 
 
 def reject_shapes(**arrays: FloatArray) -> None:

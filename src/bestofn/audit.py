@@ -220,7 +220,7 @@ def _ties_never_lower(tables: Mapping[str, pd.DataFrame]) -> Finding:
 
 def _rivals_pay_more(tables: Mapping[str, pd.DataFrame]) -> Finding:
     """No method without atoms pays less than the least KL at its win rate."""
-    curves = tables["curves"]
+    curves = tables["curves"].dropna(subset="win_rate")  # of the blockwise bound there is none
     least = optimal_kl(curves.win_rate.clip(lower=0.5).to_numpy())
     margin = (curves.kl / least - 1).where(least > 0).dropna()
     return _float_finding(margin, curves.assign(policy=curves.method, n=curves.parameter))
@@ -244,6 +244,8 @@ def _studies_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
     """The quick study against the kept full one: mean errors, in standard errors."""
     keys = ["policy", "pool_size", "n", "method"]
     cells = tables["estimators_quick"].merge(tables["estimators"], on=keys, suffixes=("", "_full"))
+    if cells.empty:
+        return Finding(UNKNOWN, "no cell in common")
     error = np.hypot(cells.bias_standard_error, cells.bias_standard_error_full)
     allowed = -ndtri(FALSE_ALARM / (2 * len(cells)))
     # a rare response that no pool of the quick study held leaves it without a standard error

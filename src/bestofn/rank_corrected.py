@@ -37,10 +37,8 @@ __all__ = [
 
 BoolArray = NDArray[np.bool_]
 
-SHARED_IN_POOL = 1e-6
-"""A pool has pairs shared by several responses where its counts have this chance otherwise."""
-SHARED_BY_PAIR = 0.05
-"""In such a pool, the chance below which its count marks a pair as shared."""
+SHARED = 1e-6
+"""Chance that a pool has one pair taken as shared by several responses where none is."""
 EXCESS = 2.0
 """Standard deviations above which repeated draws show that responses share pairs."""
 ROUNDING = 1e-13
@@ -173,9 +171,7 @@ def _shared(d: Distinct) -> BoolArray:
     chance = np.ones(d.mass.size)
     chance[repeated] = bdtrc(d.draws[repeated] - 1, d.size, mass) / seen
     pairs = _sum(d.pool, np.ones(d.mass.size), d.pools)[d.pool]
-    surely = chance * pairs < SHARED_IN_POOL
-    mostly = _sum(d.pool, surely * d.draws, d.pools)[d.pool] > 0.5 * d.size
-    return surely | (mostly & (chance < SHARED_BY_PAIR))
+    return np.asarray(chance * pairs < SHARED)
 
 
 def _log_unseen(mass: FloatArray, size: int) -> FloatArray:

@@ -13,7 +13,10 @@ from bestofn.study import compare_methods
 __all__ = ["save_csv", "study"]
 
 DIGITS = 5
-"""Significant digits of the table kept as text."""
+"""Significant digits of the table kept as text; of standard errors, two."""
+
+DECIMALS = 12
+"""Beyond them, in nats, is rounding, which differs between machines."""
 
 
 def study(
@@ -60,15 +63,18 @@ def _compare(
 def save_csv(table: str, path: str) -> None:
     """The same table as text, rounded, to be kept under version control."""
     columns = read_table(table)
-    texts = [[_text(value) for value in column.tolist()] for column in columns.values()]
+    texts = [
+        [_text(value, 2 if name.endswith("_error") else DIGITS) for value in column.tolist()]
+        for name, column in columns.items()
+    ]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(zip(*texts, strict=True))
 
 
-def _text(value: object) -> str:
-    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+def _text(value: float | str, digits: int) -> str:
+    return f"{round(value, DECIMALS):.{digits}g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
