@@ -26,6 +26,6 @@ def test_log1p_exp_log(benchmark: BenchmarkFixture, log_eps: FloatArray) -> None
     benchmark.pedantic(three, (log_eps,), rounds=5, warmup_rounds=1)
 
 
-@pytest.mark.parametrize("n", [1.05, 2, 1e6])
+@pytest.mark.parametrize("n", [1.001, 2, 1e6])
 def test_kl_estimator(benchmark: BenchmarkFixture, log_eps: FloatArray, n: float) -> None:
     benchmark.pedantic(kl_estimator, (log_eps, n), rounds=5, warmup_rounds=1)

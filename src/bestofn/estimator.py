@@ -18,6 +18,8 @@ from bestofn.policy import ReferencePolicy
 CHUNK = 1 << 13
 # Lowest log(1-eps), at eps = 1: its multiples vanish when exponentiated, and are numbers.
 LOG_OF_ZERO = -1e6
+# From this n on, the two terms of d_n cancel by less than three digits.
+NEAR_ONE = 1.01
 
 __all__ = [
     "estimator_gap",
@@ -79,7 +81,7 @@ def _kl_estimator(log_eps: FloatArray, n: FloatArray | float) -> FloatArray:
     log_ratio = np.log1p(drop / -eps)
     formula = analytical_kl(n)
     estimate = (rest + drop) * (formula + log_power) + (eps - drop) * log_ratio
-    near_one = np.less(n, 1.1)
+    near_one = np.less(n, NEAR_ONE)
     if not near_one.any():
         return estimate
     # the terms of `exact_kl` for the outcomes [0, r] and [r, 1], all >= 0

@@ -27,10 +27,13 @@ Term = Callable[[float, FloatArray, FloatArray, FloatArray], FloatArray]
 """What an outcome adds to a sum: term(n, log_mass, log_cdf, step), elementwise in the arrays.
 
 An outcome of mass p and cumulative mass F, counted from the lowest reward, has log_mass = log p,
-log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1. `Policy` asks two
-things of a term. It is p times an analytic function of p and F that varies on the scale of F^n: it
-may double when F changes by F/n, and singularities in p are complex, 2 pi F/n away or more. And
-outcomes whose F^(n-1) vanishes in float64 may be merged into one.
+log_cdf = log F and step = log(F/(F-p)), +inf for the lowest outcome; n > 1.
+
+`Policy` does not visit every outcome, and asks two things of a term. It is p times an analytic
+function of p and F that varies no faster than F^n: it may double when F changes by F/n, and its
+singularities in p are 2 pi F/n away or more, off the real axis. And outcomes whose F^(n-1) vanishes
+in float64 may be merged into one. Where a term has a kink, as a minimum has, sum it over
+`Policy.log_mass`, `Policy.log_cdf` and `Policy.log_step` instead.
 """
 
 
@@ -152,12 +155,9 @@ class Policy:
         """Sum of a `Term` over the outcomes, at one n > 1 (see `bestofn.cells`)."""
         nodes = self._symmetric_nodes if symmetric else self._nodes
         first = int(np.searchsorted(nodes.group, -VANISHED / (n - 1)))
+        fields = nodes.log_mass, nodes.log_cdf, nodes.step
         sums = [
-            float(
-                np.sum(
-                    nodes.weight[c] * term(n, nodes.log_mass[c], nodes.log_cdf[c], nodes.step[c])
-                )
-            )
+            float(np.sum(nodes.weight[c] * term(n, *(x[c] for x in fields))))
             for c in _chunks(first, nodes.weight.size)
         ]
         if nodes.before[first] > 0:
