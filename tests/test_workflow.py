@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -93,12 +94,13 @@ def edit(path: Path) -> None:
 def after(finished: Path, path: str) -> set[str]:
     """Rules that an edit of a file makes Snakemake plan; the edit is undone."""
     file = finished / path
-    original = file.read_bytes()
+    original, stat = file.read_bytes(), file.stat()
     edit(file)
     try:
         return set(planned(finished))
     finally:
         file.write_bytes(original)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def test_editing_the_figure_style_redraws_only_figures(finished: Path) -> None:

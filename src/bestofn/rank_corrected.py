@@ -17,6 +17,7 @@ was seen; it only shows whether equal pairs (log_prob, reward) can be one respon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -217,22 +218,19 @@ def _unseen(d: Distinct, shared: BoolArray, counted: BoolArray) -> FloatArray:
 def _segments(d: Distinct, tied: BoolArray, shared: BoolArray, counted: BoolArray) -> Segments:
     """Three segments per tie class: unseen mass below, the class, unseen mass above."""
     start = np.flatnonzero(d.first_of_class)
-    pool, inside = d.pool[start], tied[start]
-    seen = np.add.reduceat(d.mass, start)
+    pool, inside, seen = d.pool[start], tied[start], np.add.reduceat(d.mass, start)
     below, above = _around(pool, ~inside, d.pools)
     missing = 1 - _sum(pool, seen, d.pools)
-    missing = np.where(missing < ROUNDING, 0.0, missing)
+    missing[missing < ROUNDING] = 0.0
     unseen = _unseen(d, shared, counted)
-    scale = missing / _sum(d.pool, unseen * (below + above + inside)[_class_of(d)], d.pools)
-    item = scale[d.pool] * unseen
-    size = np.add.reduceat(item, start)
-    largest = np.minimum(seen, missing[pool])
+    places = (below + above + inside)[_class_of(d)]
+    item = (missing / _sum(d.pool, unseen * places, d.pools))[d.pool] * unseen
     each = np.where(shared | counted, 1 / d.size, item) + np.where(shared, 0.0, d.mass)
-    spread = np.add.reduceat(item * each, start)
-    terms = np.add.reduceat(np.where(shared, d.draws, 1), start)
+    size, spread = np.add.reduceat(item, start), np.add.reduceat(item * each, start)
     # the number of unseen responses between two seen ones is geometric
     around = size * (size + seen)
     outcome = seen + inside * size
+    largest = np.minimum(seen, missing[pool])
     no, one = np.zeros(start.size, dtype=np.bool_), np.ones(start.size)
     columns = {
         "mass": (below * size, outcome, above * size),
@@ -240,14 +238,20 @@ def _segments(d: Distinct, tied: BoolArray, shared: BoolArray, counted: BoolArra
         "tied": (no, inside, no),
         "bounded": (largest < seen, no, largest < seen),
         "variance": (below * around, inside * spread, above * around),
-        "terms": (one, terms, one),
+        "terms": (one, np.add.reduceat(np.where(shared, d.draws, 1), start), one),
     }
+    return _assembled(d.pools, pool, columns)
+
+
+def _assembled(
+    pools: int, pool: IndexArray, columns: Mapping[str, tuple[NDArray[Any], ...]]
+) -> Segments:
     rows = {name: np.stack(column, axis=-1).ravel() for name, column in columns.items()}
-    thrice = np.repeat(pool, 3)
-    end = np.minimum(_running(thrice, rows["mass"], d.pools), 1.0)
+    pool = np.repeat(pool, 3)
+    end = np.minimum(_running(pool, rows["mass"], pools), 1.0)
     rows["start"] = np.maximum(end - rows["mass"], 0.0)
     kept = rows["mass"] > 0
-    return Segments(d.pools, thrice[kept], **{name: row[kept] for name, row in rows.items()})
+    return Segments(pools, pool[kept], **{name: row[kept] for name, row in rows.items()})
 
 
 def _class_of(d: Distinct) -> IndexArray:
