@@ -14,7 +14,7 @@ BALL, PROOF = "ball arithmetic", "equality by proof"
 COLUMNS = ["policy", "outcomes", "n", "relative_margin", "verdict", "method"]
 
 
-def claim(**changes: Any) -> Claim:
+def claim(**changes: object) -> Claim:
     record: dict[str, Any] = {
         "id": "c",
         "source": "ours",
@@ -23,10 +23,10 @@ def claim(**changes: Any) -> Claim:
         "expected": "holds",
         "check": {"lhs": "zero", "rhs": "kl"},
     }
-    return Claim(**record | changes)
+    return Claim(**{**record, **changes})
 
 
-def audit(*rows: tuple[Any, ...], expected: str = "holds") -> Any:
+def audit(*rows: tuple[Any, ...], expected: str = "holds") -> pd.Series[Any]:
     cells = pd.DataFrame(rows, columns=COLUMNS).assign(claim="c")
     return audit_claims([claim(expected=expected)], cells, {}).iloc[0]
 
@@ -86,7 +86,7 @@ def test_what_is_not_expected_is_named(expected: str, verdict: str, fine: bool) 
     assert fine or lines[0].startswith(f"c: expected {expected}, found ")
 
 
-def simulated(**changes: Any) -> Any:
+def simulated(**changes: list[float]) -> pd.Series[Any]:
     estimates = pd.DataFrame(
         {
             "policy": "b",

@@ -8,16 +8,14 @@ from bestofn.exact import exact_kl
 from bestofn.policy import Policy
 from bestofn.ties import expected_estimator_of_responses, kl_as_if_distinct
 
-responses = st.lists(
-    st.tuples(st.floats(-8, 0), st.integers(0, 3)), min_size=1, max_size=8
-).map(lambda rows: tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True)))
+responses = st.lists(st.tuples(st.floats(-8, 0), st.integers(0, 3)), min_size=1, max_size=8).map(
+    lambda rows: tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True))
+)
 draws = st.floats(1, 1000)
 
 
 @given(responses, draws)
-def test_forgetting_ties_never_lowers_the_kl(
-    pool: tuple[np.ndarray, np.ndarray], n: float
-) -> None:
+def test_forgetting_ties_never_lowers_the_kl(pool: tuple[np.ndarray, np.ndarray], n: float) -> None:
     kl = exact_kl(Policy(*pool), n)
     assert kl_as_if_distinct(*pool, n) >= kl * (1 - 1e-12)
     mean = expected_kl_estimator(Policy(*pool), n)

@@ -180,7 +180,7 @@ def _simulated_means_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
     )
     difference = (cells["mean"] - cells.expected_estimator).abs()
     margin = (1 - difference / allowed).where(allowed > 0, 1.0)
-    worst = cells.loc[margin.idxmin()]
+    worst = cells.loc[[margin.idxmin()]].iloc[0]
     return Finding(
         NUMERICAL if (difference <= allowed).all() else REFUTED,
         f"simulation; Bernstein's inequality, false alarm {FALSE_ALARM:g}",
@@ -228,8 +228,7 @@ def _rivals_pay_more(tables: Mapping[str, pd.DataFrame]) -> Finding:
 
 def _float_finding(margins: pd.Series[float], cells: pd.DataFrame) -> Finding:
     """Relative margins that may only be negative by their rounding."""
-    worst = cells.loc[margins.idxmin()]
-    worst = worst if isinstance(worst, pd.Series) else worst.iloc[0]
+    worst = cells.loc[[margins.idxmin()]].iloc[0]
     return Finding(
         NUMERICAL if margins.min() >= -ROUNDING else REFUTED,
         f"floats, relative error {ROUNDING:g}",
@@ -251,7 +250,7 @@ def _studies_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
     # a rare response that no pool of the quick study held leaves it without a standard error
     score = (cells.bias - cells.bias_full).abs() / (error + 0.01 * cells.kl + 1e-9)
     margin = 1 - score / allowed
-    worst = cells.loc[margin.idxmin()]
+    worst = cells.loc[[margin.idxmin()]].iloc[0]
     return Finding(
         NUMERICAL if margin.min() >= 0 else REFUTED,
         f"two simulations, within {allowed:.1f} standard errors",

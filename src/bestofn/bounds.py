@@ -163,7 +163,7 @@ def error_scale(name: str, values: FloatArray, policy: Policy, n: FloatArray) ->
         array([0.693])
     """
     if name == "theorem_3_6_finite":
-        return np.log(n) + 1 - 1 / n - policy.log_mass[-1]
+        return np.asarray(np.log(n) + 1 - 1 / n - policy.log_mass[-1])
     if name in ("continuous_curve_kl", "optimal_kl"):
         return np.abs(values) + 1e-3  # W - 1/2 has an absolute error of some 1e-16
     return np.abs(values)
@@ -211,13 +211,15 @@ def _log_step(policy: Policy, n: FloatArray) -> FloatArray:
 
 
 def _sharp_win_rate_gap(policy: Policy, n: FloatArray) -> FloatArray:
-    return n / 12 * sum_over_outcomes(_sharp_win_rate_term, policy, n, symmetric=True)
+    total = sum_over_outcomes(_sharp_win_rate_term, policy, n, symmetric=True)
+    return np.asarray(n / 12 * total)
 
 
 def _square_root_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    return np.exp(log_mass + (n - 1) * log_cdf) * np.expm1(-(n - 1) / 2 * step) ** 2
+    lag = np.expm1(-(n - 1) / 2 * step)
+    return np.exp(log_mass + (n - 1) * log_cdf) * lag * lag
 
 
 def _sharp_win_rate_term(

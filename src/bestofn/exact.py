@@ -196,7 +196,13 @@ def sum_over_outcomes(
 
 
 def pmf(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
-    """The term pi_n, the best-of-n mass of each outcome."""
+    """The term pi_n, the best-of-n mass of each outcome.
+
+    Examples:
+        >>> half = Policy.from_probabilities([0.5, 0.5])
+        >>> pmf(2.0, half.log_mass, half.log_cdf, half.log_step).round(15).tolist()
+        [0.25, 0.75]
+    """
     return np.exp(log_mass + log_mean_density(n - 1, step, log_cdf))
 
 

@@ -59,7 +59,12 @@ def sum_before(values: FloatArray) -> FloatArray:
 
 
 def row_sums_before(rows: FloatArray) -> FloatArray:
-    """The same along the last axis, one entry after the other."""
+    """The same along the last axis, one entry after the other.
+
+    Examples:
+        >>> row_sums_before(np.array([[1.0, 2.0, 3.0]])).tolist()
+        [[0.0, 1.0, 3.0]]
+    """
     before = np.zeros_like(rows)
     np.cumsum(rows[..., :-1], axis=-1, out=before[..., 1:])
     return before

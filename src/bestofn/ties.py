@@ -33,8 +33,11 @@ def kl_as_if_distinct(log_prob: ArrayLike, reward: ArrayLike, n: ArrayLike) -> F
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.5]), [0.0, 0.0, 1.0]
-        >>> float(kl_as_if_distinct(log_prob, reward, 2) - exact_kl(Policy(log_prob, reward), 2)) > 0
-        True
+        >>> merged, distinct = (
+        ...     exact_kl(Policy(log_prob, reward), 2), kl_as_if_distinct(log_prob, reward, 2)
+        ... )
+        >>> round(float(merged), 4), round(float(distinct), 4)
+        (0.1308, 0.1635)
     """
     Policy(log_prob, reward)  # rejects bad input by the caller's own entries
     order = np.argsort(np.asarray(reward, dtype=np.float64), kind="stable")
@@ -71,7 +74,9 @@ def expected_estimator_of_responses(
     policy = Policy(log_prob, reward)
     outcome, response, mass = _distinct_pairs(policy, log_prob, reward)
     values = [
-        np.sum(np.exp(best_of_n_log_pmf(policy, each))[outcome] * mass * kl_estimator(response, each))
+        np.sum(
+            np.exp(best_of_n_log_pmf(policy, each))[outcome] * mass * kl_estimator(response, each)
+        )
         for each in n.ravel()
     ]
     return np.array(values).reshape(n.shape)[()]

@@ -164,7 +164,12 @@ def tilt_with_win_rate(win_rate: ArrayLike) -> FloatArray:
 
 
 def tilt_with_advantage(advantage: FloatArray, shortfall: FloatArray) -> FloatArray:
-    """The same from W - 1/2 and 1 - W, the smaller of which settles the precision."""
+    """The same from W - 1/2 and 1 - W, the smaller of which settles the precision.
+
+    Examples:
+        >>> f"{float(tilt_with_advantage(np.array(1e-200), np.array(0.5))):.12g}"  # 12 times it
+        '1.2e-199'
+    """
     # beta is at least 12 (W - 1/2) and at most 1/(1 - W): twice as wide, whatever the rounding
     low, high = np.broadcast_arrays(6 * advantage, 2 / shortfall)
     # Bisection in log beta: scipy's root finders take longer to import than most stages to run.

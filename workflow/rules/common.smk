@@ -61,3 +61,10 @@ def for_policies(stage, policies):
 def labels(policies):
     """What figures call the policies."""
     return [LABELS[policy] for policy in policies]
+
+
+def full_study(name):
+    """The table of a long study at full size: kept, unless it is asked for anew."""
+    if config["study"] == "full":
+        return f"results/study/{name}_full.csv"
+    return in_project(f"study/{name}.csv")

@@ -1,13 +1,6 @@
 """Beyond single policies: trade-offs, and the studies of estimators and inequalities."""
 
 
-def full_study(name):
-    """The table of a long study at full size: kept, unless it is asked for anew."""
-    if config["study"] == "full":
-        return f"results/study/{name}_full.csv"
-    return in_project(f"study/{name}.csv")
-
-
 rule tradeoffs:
     """Win rate against KL: every policy, and the curves of best-of-n and its rivals."""
     input:

@@ -1,6 +1,8 @@
 """The README's table of claims, from the audit: what stands in the paper, and what is ours."""
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +30,7 @@ def update(readme: str, claims: str) -> None:
 def render(claims: pd.DataFrame) -> str:
     """The table in Markdown, without what may differ between machines."""
     shown = claims[claims.standing != "negative control"]
-    rows = [_row(**row) for row in shown.to_dict("records")]
+    rows = [_row(row) for row in shown.to_dict("records")]
     controls = claims[claims.standing == "negative control"]
     refuted = int((controls.verdict == "refuted").sum())
     return (
@@ -39,24 +41,15 @@ def render(claims: pd.DataFrame) -> str:
     )
 
 
-def _row(
-    statement: str,
-    source: str,
-    standing: str,
-    verdict: str,
-    cells: int,
-    proof: str,
-    figure: str,
-    **_: object,
-) -> str:
-    statement = statement.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
-    where = f"**{source}**" if source == "ours" else source
-    if "conjecture" in standing:
-        where += f" ({standing})"
-    if proof:
-        where += f" ([proof](docs/theory.md#{proof}))"
-    link = f"[{figure}](figures/{figure}.svg)" if figure else ""
-    return f"| {statement} | {where} | {verdict} | {cells} | {link} |\n"
+def _row(claim: Mapping[Hashable, Any]) -> str:
+    statement = claim["statement"].replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
+    where = f"**{claim['source']}**" if claim["source"] == "ours" else claim["source"]
+    if "conjecture" in claim["standing"]:
+        where += f" ({claim['standing']})"
+    if claim["proof"]:
+        where += f" ([proof](docs/theory.md#{claim['proof']}))"
+    link = f"[{claim['figure']}](figures/{claim['figure']}.svg)" if claim["figure"] else ""
+    return f"| {statement} | {where} | {claim['verdict']} | {claim['cells']} | {link} |\n"
 
 
 if __name__ == "__main__":
