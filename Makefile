@@ -22,7 +22,7 @@ $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(UV) pip install --python $(VENV)/bin/python --require-hashes -r requirements.txt
+	$(UV) pip install --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements.txt
 	touch $@
 
 test: $(READY) ## run every test

@@ -6,7 +6,7 @@ Snakemake does not see a library: a rule whose inputs lack these files would ser
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 __all__ = ["library_modules"]
@@ -44,22 +44,27 @@ def library_modules(script: str | Path) -> list[str]:
 
 def _imported(path: Path) -> set[Path]:
     modules: set[Path] = set()
-    for node in _nodes(path):
+    for node in _imports(path):
         names = _names(node)
         modules |= {_path(name, path) for name in names if name.split(".")[0] in OURS}
     return modules | {PACKAGE / "__init__.py"} if modules else modules
 
 
-def _nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+def _imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    return _imports_at(path, path.stat().st_mtime_ns)
 
 
-def _names(node: ast.AST) -> list[str]:
+@cache
+def _imports_at(path: Path, _modified: int) -> list[ast.Import | ast.ImportFrom]:
+    """Parsed once for all the scripts that share the module: a second in each run of Snakemake."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> list[str]:
     """The modules that a statement imports, by name."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
     if node.module != PACKAGE.name or node.level:
         return ["." * node.level + (node.module or "")]
     home = _home_of_public_names()
@@ -67,7 +72,7 @@ def _names(node: ast.AST) -> list[str]:
 
 
 def _home_of_public_names() -> dict[str, str]:
-    stub = _nodes(PACKAGE / "__init__.pyi")
+    stub = _imports(PACKAGE / "__init__.pyi")
     imports = [node for node in stub if isinstance(node, ast.ImportFrom)]
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 

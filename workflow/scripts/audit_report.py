@@ -74,8 +74,10 @@ def render(table: pd.DataFrame, template: str) -> str:
 
 
 def format_margin(margin: float) -> str:
-    """Three digits, or a dash where there is none."""
-    return "–" if pd.isna(margin) else f"{margin:.3g}"
+    """Three digits; what underflows is not 0; a dash where there is none."""
+    if pd.isna(margin):
+        return "–"
+    return f"{margin:.3g}" if margin else "below 1e-300"
 
 
 if __name__ == "__main__":
