@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bestofn.audit import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, audit_claims, disagreements
+from bestofn.audit import (
+    CERTIFIED,
+    CHECKS,
+    NUMERICAL,
+    REFUTED,
+    UNKNOWN,
+    Finding,
+    audit_claims,
+    disagreements,
+)
 from bestofn.checks import FLOAT_METHOD
 from bestofn.claims import Claim
 
@@ -120,3 +129,85 @@ def test_a_wrong_constant_estimate_is_found_whatever_its_sample_variance() -> No
     one = simulated(second_moment=[0.01, 0.04], mean=[0.1, 0.2 + 1e-2])
     assert one.verdict == REFUTED
     assert np.isfinite(one.worst_margin)
+
+
+def measured(check: str, **columns: list[float]) -> Finding:
+    """Two cells of a study, ours before the paper's, with N = 100 and n = 2."""
+    rows = {"rmse": [0.1, 0.4], "bias": [0.0, 0.39], "coverage": [0.95, 0.5]} | columns
+    study = pd.DataFrame(rows).assign(
+        policy="b", pool_size=100, n=2, method=["rank-corrected", "paper"]
+    )
+    return CHECKS[check]({"estimators": study})
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        ("rank_corrected_rmse", [0.43, 0.4], [0.45, 0.4]),
+        ("rank_corrected_third", [0.13, 0.4], [0.14, 0.4]),
+    ],
+)
+def test_estimators_are_held_to_their_goals(
+    check: str, good: list[float], bad: list[float]
+) -> None:
+    assert measured(check, rmse=good).verdict == NUMERICAL
+    assert measured(check, rmse=bad).verdict == REFUTED
+
+
+def test_low_coverage_is_refuted() -> None:
+    assert measured("interval_coverage").verdict == NUMERICAL
+    assert measured("interval_coverage", coverage=[0.89, 0.5]).verdict == REFUTED
+
+
+def search(verdict: str, expected: str) -> Finding:
+    found = {
+        "claim": ["c", "d"],
+        "verdict": [verdict, "holds"],
+        "best_margin": [0.1, 0.2],
+        "evaluations": 10,
+        "n": 2.0,
+        "outcomes": 2,
+    }
+    claims = pd.DataFrame({"id": ["c", "d"], "expected": [expected, "holds"]})
+    tables = {"adversary": pd.DataFrame(found), "claims": claims}
+    return CHECKS["search_tells_true_from_false"](tables)
+
+
+def test_a_search_that_misses_a_false_claim_is_worthless() -> None:
+    assert search("fails", "refuted").verdict == NUMERICAL
+    assert search("holds", "refuted").verdict == REFUTED
+    assert search("fails", "holds").verdict == REFUTED
+
+
+def test_studies_that_differ_are_found() -> None:
+    kept = pd.DataFrame(
+        {
+            "policy": ["b"],
+            "pool_size": [32],
+            "n": [2],
+            "method": ["paper"],
+            "kl": [0.1],
+            "bias": [0.01],
+            "bias_standard_error": [0.001],
+        }
+    )
+    tables = {"estimators_quick": kept, "estimators": kept.assign(bias=0.012)}
+    assert CHECKS["studies_agree"](tables).verdict == NUMERICAL
+    tables["estimators"] = kept.assign(bias=0.05)
+    assert CHECKS["studies_agree"](tables).verdict == REFUTED
+    tables["estimators"] = kept.assign(policy="another")
+    assert CHECKS["studies_agree"](tables).verdict == UNKNOWN
+
+
+def test_lower_values_with_ties_forgotten_are_found() -> None:
+    exact = pd.DataFrame(
+        {"policy": ["b"], "n": [2.0], "kl": [0.1], "expected_estimator": [0.2]}
+    ).assign(distinct_kl=0.1, distinct_estimator=0.3)
+    assert CHECKS["ties_never_lower"]({"exact": exact}).verdict == NUMERICAL
+    assert CHECKS["ties_never_lower"]({"exact": exact.assign(distinct_kl=0.09)}).verdict == REFUTED
+
+
+def test_a_rival_better_than_the_optimum_is_found() -> None:
+    curve = pd.DataFrame({"method": ["m"], "parameter": [1.0], "win_rate": [2 / 3], "kl": [0.19]})
+    assert CHECKS["rivals_pay_more"]({"curves": curve}).verdict == NUMERICAL
+    assert CHECKS["rivals_pay_more"]({"curves": curve.assign(kl=0.17)}).verdict == REFUTED

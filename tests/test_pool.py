@@ -329,7 +329,7 @@ def test_two_tied_classes_follow_the_binomial_delta_method() -> None:
     variance = 0.3 * 0.7 / size
     found, error, _ = gap_and_error(lay_out_ranks(np.repeat([0.0, 1.0], [70, 30])[None]), n)
     assert found.item() == pytest.approx(value - 0.5 * bend * variance, rel=1e-9)
-    assert error.item() ** 2 == pytest.approx(slope**2 * variance + 0.5 * (bend * variance) ** 2)
+    assert error.item() ** 2 == pytest.approx(slope**2 * variance + 1.5 * (bend * variance) ** 2)
 
 
 def test_segments_fill_the_unit_interval() -> None:

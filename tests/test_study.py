@@ -139,3 +139,38 @@ def test_the_kept_study_is_the_configured_one(kept: Table) -> None:
     cells = sum(10 * n <= size for n in full["n"] for size in full["pool_sizes"])
     for method in (*METHODS, FORMULA):
         assert of(kept, method, "rmse").size == cells * len(config["policies"])
+
+
+def worse_than_a_third(kept: Table, method: str) -> NDArray[np.bool_]:
+    """Where the paper's bias exceeds its noise and `method` has more than a third of its RMSE."""
+    paper, bias = of(kept, "paper", "rmse"), of(kept, "paper", "bias")
+    ruled_by_bias = np.abs(bias) > np.sqrt(np.maximum(paper**2 - bias**2, 0))
+    error = of(kept, method, "rmse")
+    return np.asarray(ruled_by_bias & (error > np.maximum(paper / 3, study.TOLERANCE)))
+
+
+def test_ours_has_a_third_of_the_papers_error_but_in_few_small_pools(kept: Table) -> None:
+    failures = worse_than_a_third(kept, "rank-corrected")
+    assert failures.mean() < 0.02
+    assert of(kept, "paper", "pool_size")[failures].max(initial=0) <= 128
+    assert worse_than_a_third(kept, FORMULA).mean() > 0.5  # the control
+
+
+def test_ours_never_has_more_than_1_1_times_the_papers_error(kept: Table) -> None:
+    ours, paper = of(kept, "rank-corrected", "rmse"), of(kept, "paper", "rmse")
+    assert np.all(ours <= np.maximum(1.1 * paper, study.TOLERANCE))
+    by_rank = of(kept, "rank-only", "rmse")
+    assert np.all(ours <= np.maximum(1.1 * by_rank, study.TOLERANCE))
+    assert np.any(by_rank > 1.1 * paper)  # the control
+
+
+def test_our_intervals_cover_but_for_responses_that_share_a_pair(kept: Table) -> None:
+    coverage, policy = of(kept, "rank-corrected", "coverage"), of(kept, "rank-corrected", "policy")
+    shared = policy == "language_model_likelihood"
+    assert coverage[~shared].min() > 0.89
+    assert np.mean(coverage[~shared] >= 0.93) > 0.98
+    # there the intervals are short of errors that are nothing beside the paper's
+    ours, paper = of(kept, "rank-corrected", "rmse"), of(kept, "paper", "rmse")
+    missed = shared & (coverage < 0.92)
+    assert np.all(ours[missed] < 0.005 * paper[missed])
+    assert np.mean(of(kept, "paper", "coverage") < 0.5) > 0.5  # the control

@@ -24,6 +24,12 @@ VERDICTS = (CERTIFIED, NUMERICAL, REFUTED, UNKNOWN)
 ROUNDING = 1e-9
 """Relative error allowed for where two floats are compared that may be equal."""
 
+NEGLIGIBLE = 1e-6
+"""Errors of an estimator below it are not compared, in nats."""
+
+THIRD = 0.95
+"""Share of cells in which the rank-corrected estimator must have a third of the paper's RMSE."""
+
 FALSE_ALARM = 1e-6
 """Probability that correct simulated means are found to disagree with their expectation."""
 
@@ -260,11 +266,63 @@ def _studies_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
     )
 
 
+def _against_paper(study: pd.DataFrame) -> pd.DataFrame:
+    """The rank-corrected estimator beside the paper's, where the pool is large: N >= 10 n."""
+    methods = [
+        study[study.method == method].set_index(["policy", "pool_size", "n"])
+        for method in ("rank-corrected", "paper")
+    ]
+    cells = pd.concat(methods, axis=1, keys=("ours", "paper")).reset_index()
+    cells.columns = [" ".join(filter(None, names)) for names in cells.columns]
+    return cells[cells.pool_size >= 10 * cells.n].reset_index(drop=True)
+
+
+def _rank_corrected_rmse(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    cells = _against_paper(tables["estimators"])
+    ratio = cells["ours rmse"] / cells["paper rmse"].clip(lower=NEGLIGIBLE)
+    return _measured(1.1 - ratio, cells)
+
+
+def _rank_corrected_third(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    cells = _against_paper(tables["estimators"])
+    biased = 2 * cells["paper bias"] ** 2 > cells["paper rmse"] ** 2  # bias above noise
+    cells = cells[biased].reset_index(drop=True)
+    ratio = cells["ours rmse"] / cells["paper rmse"]
+    share = float((ratio <= 1 / 3).mean())
+    found = _measured(1 / 3 - ratio, cells)
+    return found._replace(
+        verdict=NUMERICAL if share >= THIRD else REFUTED,
+        method=f"simulation; in {share:.1%} of the cells",
+    )
+
+
+def _interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    cells = _against_paper(tables["estimators"])
+    cells = cells[cells["ours rmse"] > NEGLIGIBLE].reset_index(drop=True)
+    found = _measured(cells["ours coverage"] - 0.9, cells)
+    nominal = float(cells["ours coverage"].between(0.93, 0.97).mean())
+    return found._replace(method=f"simulation; 93 to 97 % in {nominal:.0%} of the cells")
+
+
+def _measured(margin: pd.Series[float], cells: pd.DataFrame) -> Finding:
+    worst = cells.loc[[margin.idxmin()]].iloc[0]
+    return Finding(
+        NUMERICAL if margin.min() >= 0 else REFUTED,
+        "simulation",
+        len(cells),
+        worst_margin=float(margin.min()),
+        worst_at=f"{worst.policy}, N = {worst.pool_size}, n = {worst.n}",
+    )
+
+
 CHECKS: Mapping[str, Callable[[Mapping[str, pd.DataFrame]], Finding]] = {
     "simulated_means_agree": _simulated_means_agree,
     "search_tells_true_from_false": _search_tells_true_from_false,
     "ties_never_lower": _ties_never_lower,
     "rivals_pay_more": _rivals_pay_more,
     "studies_agree": _studies_agree,
+    "rank_corrected_rmse": _rank_corrected_rmse,
+    "rank_corrected_third": _rank_corrected_third,
+    "interval_coverage": _interval_coverage,
 }
 """Checks that are not an inequality on cells, by the name that a claim's `run` gives."""

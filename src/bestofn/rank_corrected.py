@@ -156,9 +156,8 @@ def gap_and_error(segments: Segments, n: int) -> tuple[FloatArray, FloatArray, F
     freedom = squared**2 / _positive(_total(segments, share**2 / segments.terms))
     # nothing tells how mass smaller than its seen neighbour divides into outcomes
     unknown = _total(segments, np.where(segments.bounded, part, 0.0))
-    bias, spread = _curvature(segments, n)
-    # the second-order term rules where the slope vanishes
-    squared += unknown**2 + spread
+    bias, added = _curvature(segments, n)
+    squared += unknown**2 + added
     return _total(segments, part) - bias, np.sqrt(squared), np.maximum(freedom, 1.0)
 
 
@@ -326,10 +325,11 @@ def _entropy(density: FloatArray) -> FloatArray:
 
 
 def _curvature(s: Segments, n: int) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of the second-order term of the gap in the ends of tied outcomes.
+    """Mean of the second-order term of the gap in the ends of tied outcomes; variance it adds.
 
-    The variance takes the ends as independent; for two outcomes, with one end between them, it is
-    exact.
+    With one end of variance v between two outcomes the mean is b = gap'' v/2. The term itself has
+    variance 2 b^2, and the slope, known only up to gap'' times the error of the end, adds 4 b^2 on
+    average. Several ends are taken as independent.
     """
     total = _total(s, s.variance)[s.pool]
     to_end = _up_to(s, s.variance)
@@ -348,7 +348,7 @@ def _curvature(s: Segments, n: int) -> tuple[FloatArray, FloatArray]:
     # the lower end of an outcome is the upper end of the one before
     follows = np.diff(pool, append=-1) == 0
     at_end = high + np.where(follows, np.roll(low, -1), 0.0)
-    return _sum(pool, low + high, s.pools), 2 * _sum(pool, at_end**2, s.pools)
+    return _sum(pool, low + high, s.pools), 6 * _sum(pool, at_end**2, s.pools)
 
 
 def _second_slopes(

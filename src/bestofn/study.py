@@ -130,7 +130,7 @@ def compare_methods(
     Examples:
         >>> table = compare_methods("coin", np.log([0.5, 0.5]), np.array([0.0, 1.0]),
         ...     pool_size=32, n=[2], repeats=10, seed=0)
-        >>> dict(zip(table["method"].tolist(), table["bias"].round(3).tolist()))
+        >>> dict(zip(table["method"].tolist(), (table["bias"].round(3) + 0.0).tolist()))
         {'rank-corrected': 0.0, 'paper': 0.048, 'rank-only': 0.002, 'formula': 0.062}
     """
     orders = np.array([k for k in n if 2 <= k <= pool_size // 2], dtype=np.int64)

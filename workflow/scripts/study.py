@@ -74,7 +74,7 @@ def save_csv(table: str, path: str) -> None:
 
 
 def _text(value: float | str, digits: int) -> str:
-    return f"{round(value, DECIMALS):.{digits}g}" if isinstance(value, float) else str(value)
+    return f"{round(value, DECIMALS) + 0.0:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
