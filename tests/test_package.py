@@ -28,7 +28,7 @@ API = [
     *("certify", "estimate_kl", "estimate_win_rate", "exact_kl", "exact_win_rate"),
     *("expected_kl_estimator", "kl_estimator", "kl_gap", "kl_gap_bounds", "rewind_and_repeat"),
     *("tilted_tradeoff", "win_rate_gap", "win_rate_gap_bounds"),
-    *("GeometricPolicy", "UniformPolicy", "kl_interval"),
+    *("GeometricPolicy", "UniformPolicy", "kl_interval", "mean_interval"),
 ]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 

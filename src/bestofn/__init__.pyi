@@ -11,7 +11,7 @@ from .exact import (
 )
 from .implicit import GeometricPolicy, UniformPolicy
 from .policy import Policy
-from .pool import best_of_n_weights, estimate_kl, estimate_win_rate, kl_interval
+from .pool import best_of_n_weights, estimate_kl, estimate_win_rate, kl_interval, mean_interval
 from .tradeoff import best_of_n_tradeoff, rewind_and_repeat, tilted_tradeoff
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "kl_gap",
     "kl_gap_bounds",
     "kl_interval",
+    "mean_interval",
     "rewind_and_repeat",
     "tilted_tradeoff",
     "win_rate_gap",

@@ -18,7 +18,7 @@ from bestofn.policy import Policy
 from bestofn.pool import METHODS, Interval, kl_interval
 from bestofn.simulate import draw_pool, stream
 
-__all__ = ["FORMULA", "LEVEL", "TOLERANCE", "Errors", "compare_methods", "errors_of", "study_pools"]
+__all__ = ["FORMULA", "LEVEL", "TOLERANCE", "Errors", "compare_methods", "errors_of"]
 
 FORMULA = "formula"
 """Name of the analytical formula among the methods: it uses no pool."""
@@ -82,7 +82,7 @@ def errors_of(interval: Interval, kl: FloatArray) -> Errors:
     )
 
 
-def study_pools(
+def _pools(
     log_prob: FloatArray, reward: FloatArray, pool_size: int, repeats: int, rng: np.random.Generator
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Independent pools of one policy, in batches of shape (pools, N) of bounded size.
@@ -135,7 +135,7 @@ def compare_methods(
     """
     orders = np.array([k for k in n if 2 <= k <= pool_size // 2], dtype=np.int64)
     kl = exact_kl(Policy(log_prob, reward), orders)
-    pools = study_pools(log_prob, reward, pool_size, repeats, stream(seed, "pool", name, pool_size))
+    pools = _pools(log_prob, reward, pool_size, repeats, stream(seed, "pool", name, pool_size))
     batches = [_intervals(*batch, orders) for batch in pools]
     tables = []
     for method in batches[0]:

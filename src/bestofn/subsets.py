@@ -91,7 +91,13 @@ def subset_mean(ranked: Ranked, value: FloatArray, n: int) -> FloatArray:
 
 
 def jackknife_error(ranked: Ranked, value: FloatArray, n: int) -> FloatArray:
-    """Standard error of `subset_mean` by leaving out each candidate, n from 1 to N - 1."""
+    """Standard error of `subset_mean` by leaving out each candidate, n from 1 to N - 1.
+
+    Examples:
+        >>> value = np.array([[0.0, 1.0]])  # n = 1: the standard error of a mean
+        >>> float(jackknife_error(rank(value), value, 1)[0])
+        0.5
+    """
     size = value.shape[-1]
     without = _without_each(ranked, value, n)
     spread = np.mean((without - without.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
