@@ -5,7 +5,7 @@ from snakemake.utils import min_version
 min_version("9.16")
 
 
-configfile: "config/config.yaml"
+configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -26,6 +26,8 @@ include: "workflow/rules/notebooks.smk"
 rule all:
     default_target: True
     input:
+        [for_policies(stage, POLICIES) for stage in ("policies", "exact", "estimates", "checks")],
+        rules.tradeoffs.output,
         rules.audit.input,
         rules.figures.input,
         rules.notebooks.input,

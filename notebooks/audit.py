@@ -6,8 +6,6 @@
 # follows one of them back to the numbers, the function and the proof behind it.
 
 # %%
-from pathlib import Path
-
 import pandas as pd
 from IPython.display import HTML, display
 
@@ -19,12 +17,7 @@ from bestofn.policy import Policy
 pd.set_option("display.max_colwidth", None, "display.float_format", "{:.3g}".format)
 display(HTML("<style>th, td { text-align: left !important; }</style>"))
 claims = pd.read_parquet("results/audit/claims.parquet").set_index("id")
-cells = pd.concat(
-    [
-        pd.read_parquet(path).assign(policy=path.stem)
-        for path in sorted(Path("results/checks").glob("*.parquet"))
-    ]
-)
+cells = pd.read_parquet("results/audit/cells.parquet")
 claims.verdict.value_counts().to_frame("claims")
 
 # %% [markdown]
@@ -34,7 +27,7 @@ claims.verdict.value_counts().to_frame("claims")
 #
 # * **certified** if it holds in every cell, and the cells of the certification grid are proved:
 #   ball arithmetic encloses both sides, and the enclosures do not overlap. Beyond that grid,
-#   floats decide where the margin exceeds an error bound known beforehand;
+#   floats decide where the margin exceeds an error bound of 1e-12, which is tested, not proved;
 # * **holds within a stated numerical error** if only the latter, or a simulation, speaks for it;
 # * **refuted** if it fails in a single cell, the smallest of which is named;
 # * **unknown** if its wording was not recovered or some cell could not be decided.
@@ -49,8 +42,9 @@ of_the_paper = claims[claims.standing.str.startswith("paper")]
 of_the_paper[["source", "statement", "standing", "verdict", "cells"]]
 
 # %% [markdown]
-# "Exact" means that the statement was recovered word for word or re-derived; "reconstructed" that
-# only its description was. The *wording unknown* row gets no verdict: what a claim does not say
+# The full text of the paper was not at hand: statements come from public summaries and a
+# transcription of its equations, and were re-derived. "Reconstructed" means that only a description
+# was found. The *wording unknown* row gets no verdict: what a claim does not say
 # cannot be checked.
 #
 # ## Ours
@@ -96,8 +90,8 @@ holds[["statement", "cells", "certified_cells", "float_cells", "worst_margin", "
 claims.loc["theorem_3_1"].to_frame("Theorem 3.1")
 
 # %% [markdown]
-# The rule `claims` made this row from results/checks, with one row per cell. The tightest cell that
-# was proved, leaving out equalities such as *n* = 1:
+# The rule `claims` made this row from results/audit/cells.parquet, one row per cell. The tightest
+# cell that was proved, leaving out equalities such as *n* = 1:
 
 # %%
 of_theorem = cells[(cells.claim == "theorem_3_1") & (cells.method == "ball arithmetic")]

@@ -11,7 +11,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from bestofn.adversary import attack, attack_outcome_conjecture, parse_masses
+from bestofn.adversary import attack, attack_one_outcome, parse_masses
 from bestofn.certify import INEQUALITIES, Inequality, decide
 from bestofn.io import read_table
 from bestofn.policy import Policy
@@ -109,19 +109,19 @@ def test_only_the_given_n_are_tried() -> None:
     assert found.n in (7.0, 2.5)
 
 
-def test_outcome_conjecture_and_its_control() -> None:
-    found = attack_outcome_conjecture(evaluations=400, seed=0)
+def test_one_outcome_and_its_control() -> None:
+    found = attack_one_outcome(evaluations=400, seed=0)
     assert found.verdict == "holds"
     assert 0 <= found.margin < 1e-6
-    control = attack_outcome_conjecture(evaluations=400, seed=0, factor=0.999)
+    control = attack_one_outcome(evaluations=400, seed=0, factor=0.999)
     assert control.verdict == "fails"
     assert control.margin == pytest.approx(-0.001, abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_outcome_conjecture_against_quadrature(seed: int) -> None:
+def test_one_outcome_against_quadrature(seed: int) -> None:
     """Margin at the worst point of a wide-margin search, by integrating the density."""
-    found = attack_outcome_conjecture(evaluations=100, seed=seed, factor=3.0)
+    found = attack_one_outcome(evaluations=100, seed=seed, factor=3.0)
     with mp.workdps(60):
         mass = parse_masses(found.masses)
         a, n = mp.mpf(mass[0]) / mp.mpf(mass.sum()), mp.mpf(found.n)
@@ -163,7 +163,7 @@ def test_script_attacks_what_speaks_of_all_policies(tmp_path: Path) -> None:
     script.search(checks, 100, 7, table)
     found = read_table(table)
     assert list(found)[:3] == ["claim", "evaluations", "best_margin"]
-    assert found["claim"].tolist() == ["theorem", "control", "outcome_conjecture"]
+    assert found["claim"].tolist() == ["theorem", "control", "square_root_of_one_outcome"]
     assert found["verdict"].tolist() == ["holds", "fails", "holds"]
     script.save_csv(table, str(text))
     with text.open(newline="", encoding="utf-8") as file:

@@ -65,6 +65,31 @@ def test_what_is_claimed_to_hold_is_proved_where_it_is_checked() -> None:
             assert not check.extrapolate or restricted
 
 
+NARROW = {
+    "above_continuous_curve",
+    "counterexample_binary",
+    "sharp_win_rate_gap_reversed",
+    "small_n_suffices",
+}
+"""Claims that speak of single policies or n."""
+
+
+def test_other_claims_speak_of_every_policy_and_n() -> None:
+    narrow = {
+        claim.id
+        for claim in CLAIMS
+        if claim.expected == "holds"
+        and isinstance(claim.check, InequalityCheck)
+        and (claim.check.policies is not None or claim.check.n is not None)
+    }
+    assert narrow == NARROW
+
+
+def test_checks_named_are_those_there_are() -> None:
+    named = {claim.check.run for claim in CLAIMS if isinstance(claim.check, FunctionCheck)}
+    assert named == set(CHECKS)
+
+
 def test_there_are_negative_controls_of_each_kind() -> None:
     refuted = [claim for claim in CLAIMS if claim.expected == "refuted"]
     assert {"misconception", "negative control"} == {claim.standing for claim in refuted}
@@ -92,6 +117,12 @@ RECORD = (
         (f"- {RECORD}".replace("id: a", "id: A b"), r"claim 0 \(A b\): id = 'A b'"),
         (f"- {RECORD}".replace("lhs: kl", "lhs: KL"), r"claim 0 \(a\): check.*lhs = 'KL'"),
         (f"- {RECORD}".replace("lhs: kl", "lhs: kl, factor: x"), r"factor = 'x'"),
+        (f"- {RECORD}".replace("lhs: kl", "lhs: kl, factor: 1/0"), r"factor = '1/0'"),
+        (
+            f"- {RECORD}".replace("{lhs: kl, rhs: analytical_kl}", "{run: x}"),
+            r"claim 0 \(a\): check.FunctionCheck.run = 'x'",
+        ),
+        ("- {id: a", "expected YAML"),
         (f"- {RECORD}".replace("holds", "hold"), r"expected = 'hold'"),
         (f"- {RECORD}".replace("source", "sauce"), r"claim 0 \(a\)"),
     ],

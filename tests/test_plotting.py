@@ -37,7 +37,7 @@ from bestofn.plotting import (
 )
 from workflow.scripts.estimates import estimate
 from workflow.scripts.exact import compute_exact
-from workflow.scripts.study import study
+from workflow.scripts.study import save_csv, study
 from workflow.scripts.tradeoffs import main as tabulate_tradeoffs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,7 +73,8 @@ DRAWINGS = {
     "regime_map": Drawing("figure_bounds", lambda f: ("kl_gap", tables(f, "exact"))),
     "win_rate_gap": Drawing("figure_bounds", lambda f: ("win_rate_gap", tables(f, "exact"))),
     "estimator_errors": Drawing("figure_estimator", lambda f: (NAMES, tables(f, "estimates"))),
-    "pool_estimators": Drawing("figure_pool", lambda f: tables(f, "study", ["estimators"])),
+    "pool_estimators": Drawing("figure_pool", lambda f: [str(f / "study/estimators.csv")]),
+    "all_bounds": Drawing("figure_all_bounds", lambda f: tables(f, "exact", ["binary"])),
     "ties": Drawing("figure_ties", lambda f: (NAMES, tables(f, "exact"))),
     "rivals": Drawing("figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"])),
 }
@@ -107,10 +108,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         compute_exact(policy, [1, 2, 3, 10, 100], exact)
         estimate(name, policy, exact, selections=10, repeats=5, seed=0, output=estimates)
     tabulate_tradeoffs(
-        NAMES, tables(folder, "exact"), *tables(folder, "tradeoffs", ["policies", "curves"])
+        NAMES,
+        tables(folder, "exact"),
+        *tables(folder, "tradeoffs", ["policies", "curves", "thresholds"]),
     )
     policies = dict(zip(NAMES, tables(folder, "policies"), strict=True))
     study(policies, [32, 64], [2, 4, 16], 10, 0, *tables(folder, "study", ["estimators"]))
+    save_csv(*tables(folder, "study", ["estimators"]), str(folder / "study/estimators.csv"))
     return folder
 
 

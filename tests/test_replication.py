@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,10 @@ def test_the_readme_shows_these_verdicts(claims: pd.DataFrame) -> None:
 
 def test_all_figures_are_committed(replication: Path) -> None:
     drawn = {path.name for path in (replication / "figures").iterdir()}
-    assert {path.name for path in (ROOT / "figures").iterdir()} == drawn
+    listed = subprocess.run(
+        ["git", "ls-files", "figures"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert {Path(name).name for name in listed.stdout.split()} == drawn
 
 
 def test_the_report_holds_figures_and_audit(replication: Path) -> None:

@@ -237,7 +237,9 @@ def test_script_compares_policies_with_the_optimum(tmp_path: Path) -> None:
         table = {"n": n, "kl": exact_kl(policy, n), "win_rate": exact_win_rate(policy, n)}
         write_table(table, tmp_path / f"{name}.parquet")
     exact = [str(tmp_path / f"{name}.parquet") for name in names]
-    tradeoffs.main(names, exact, str(tmp_path / "out.parquet"), str(tmp_path / "curves.parquet"))
+    outputs = [str(tmp_path / f"{name}.parquet") for name in ("out", "curves", "thresholds")]
+    tradeoffs.main(names, exact, *outputs)
+    assert read_table(outputs[-1])["n"].tolist() == [7, 17, 999]
     found = read_table(tmp_path / "out.parquet")
     assert list(found) == ["policy", "n", "kl", "win_rate", "optimal_kl", "excess"]
     assert found["policy"].tolist() == ["binary"] * 3 + ["staircase"] * 3

@@ -185,6 +185,8 @@ BROKEN: dict[str, tuple[Break, str]] = {
         r"policies\.binary\.parameters\.p",
     ),
     "n below 1": (lambda c: c["certification"].update(n=[0.5]), r"certification\.n"),
+    "no staircase": (lambda c: c["policies"].pop("staircase"), "policies: .*staircase"),
+    "no binary": (lambda c: c["policies"].pop("binary"), r"binary"),
     "no policy": (lambda c: c.update(policies={}), "policies"),
 }
 
@@ -204,6 +206,22 @@ def test_a_broken_config_is_refused_before_any_job(
     assert re.search(named, done.stdout), done.stdout
     assert "expected" in done.stdout
     assert "rule " not in done.stdout
+
+
+def test_results_can_go_elsewhere(tmp_path: Path, finished: Path) -> None:
+    elsewhere = ("--directory", str(tmp_path))
+    succeed(finished, *elsewhere, "audit", "figures/regime_map.png")
+    assert (tmp_path / "results/audit/passed.txt").is_file()
+    assert planned(finished, *elsewhere, "audit") == {}
+
+
+def test_what_is_deleted_is_made_again(finished: Path) -> None:
+    table = finished / "results/exact/zipf.parquet"
+    content = table.read_bytes()
+    table.unlink()
+    assert planned(finished)["exact"] == 1
+    succeed(finished, "results/exact/zipf.parquet")
+    assert table.read_bytes() == content
 
 
 def test_an_unexpected_verdict_fails_the_build(tmp_path: Path, finished: Path) -> None:

@@ -23,7 +23,7 @@ from bestofn.bounds import float_quantities
 from bestofn.certify import BallPolicy, Inequality, decide, in_domain
 from bestofn.policy import Policy
 
-__all__ = ["Attack", "attack", "attack_outcome_conjecture", "parse_masses"]
+__all__ = ["Attack", "attack", "attack_one_outcome", "parse_masses"]
 
 SMALLEST_LOG_MASS = -14.0
 """Of a group of equal outcomes, relative to the largest: further down margins only flatten."""
@@ -120,8 +120,8 @@ def attack(
     return found._replace(verdict=verdict)
 
 
-def attack_outcome_conjecture(*, evaluations: int, seed: int, factor: float = 1.0) -> Attack:
-    """The same for a conjecture on one outcome [a, b] of mass p (ours).
+def attack_one_outcome(*, evaluations: int, seed: int, factor: float = 1.0) -> Attack:
+    """The same for the square-root bound on one outcome [a, b] of mass p (ours, docs/theory.md).
 
     The integral of g log(g/mean g), g = n u^(n-1), is at most (p/6)(sqrt g(b) - sqrt g(a))^2: this
     implies the constant 1/24 of the sharp KL gap bound for every real n >= 1. Both sides scale with
@@ -139,7 +139,7 @@ def attack_outcome_conjecture(*, evaluations: int, seed: int, factor: float = 1.
         ValueError: if `evaluations` is below 100.
 
     Examples:
-        >>> attack_outcome_conjecture(evaluations=100, seed=0).verdict
+        >>> attack_one_outcome(evaluations=100, seed=0).verdict
         'holds'
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from bestofn.checks import FLOAT_METHOD
+from bestofn.checks import FLOAT_METHOD, SIGN_METHOD
 from bestofn.claims import Claim, FunctionCheck, InequalityCheck
 from bestofn.tradeoff import optimal_kl
 
@@ -131,7 +131,7 @@ def _finding(claim: Claim, cells: pd.DataFrame, tables: Mapping[str, pd.DataFram
 
 
 def _summary(cells: pd.DataFrame) -> Finding:
-    floats = int((cells.method == FLOAT_METHOD).sum())
+    floats = int(cells.method.isin((FLOAT_METHOD, SIGN_METHOD)).sum())
     proved = len(cells) - floats
     verdict = _verdict(cells, proved)
     strict = cells[cells.method != "equality by proof"]
@@ -198,8 +198,8 @@ def _simulated_means_agree(tables: Mapping[str, pd.DataFrame]) -> Finding:
 
 def _search_tells_true_from_false(tables: Mapping[str, pd.DataFrame]) -> Finding:
     """The adversary finds every false inequality false, and no proved one."""
-    found = tables["adversary"].merge(tables["claims"], left_on="claim", right_on="id")
-    false = found.expected == "refuted"
+    found = tables["adversary"].merge(tables["claims"], how="left", left_on="claim", right_on="id")
+    false = found.expected == "refuted"  # the others are claims, or theorems on one outcome
     wrong = (found.verdict == "fails") != false
     worst = found[~false].sort_values("best_margin").iloc[0]
     return Finding(
@@ -229,7 +229,8 @@ def _rivals_pay_more(tables: Mapping[str, pd.DataFrame]) -> Finding:
     curves = tables["curves"].dropna(subset="win_rate")  # of the blockwise bound there is none
     least = optimal_kl(curves.win_rate.clip(lower=0.5).to_numpy())
     margin = (curves.kl / least - 1).where(least > 0).dropna()
-    return _float_finding(margin, curves.assign(policy=curves.method, n=curves.parameter))
+    found = _float_finding(margin, curves.assign(policy=curves.method, n=curves.parameter))
+    return found._replace(worst_at=found.worst_at.replace("n =", "parameter ="))
 
 
 def _float_finding(margins: pd.Series[float], cells: pd.DataFrame) -> Finding:

@@ -145,6 +145,10 @@ def float_quantities(
         {'sharp_win_rate_gap': array([0.04166667,        nan])}
     """
     n = as_n(n)
+    if not isinstance(policy, Policy):
+        raise ValueError(
+            f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
+        )
     return {name: _on_domain(name, policy, n) for name in names}
 
 

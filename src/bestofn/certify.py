@@ -912,7 +912,13 @@ def _canonical(name: str, balls: BallPolicy, n: float, extrapolate: bool) -> str
 
 
 def _as_balls(policy: Policy | BallPolicy) -> BallPolicy:
-    return policy if isinstance(policy, BallPolicy) else BallPolicy(policy)
+    if isinstance(policy, BallPolicy):
+        return policy
+    if not isinstance(policy, Policy):
+        raise ValueError(
+            f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
+        )
+    return BallPolicy(policy)
 
 
 def _as_scalar_n(n: float) -> float:

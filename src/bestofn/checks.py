@@ -1,8 +1,8 @@
 """The verdict on every claimed inequality in every cell (policy, n).
 
-On the certification grid it comes from ball arithmetic; beyond, from floats whose a-priori error
-bound is smaller than the margin. A margin within the bound is handed to ball arithmetic: nothing is
-decided by a bare comparison.
+On the certification grid it comes from ball arithmetic; beyond, from floats whose error bound
+(tested, not proved) is smaller than the margin. A margin within the bound is handed to ball
+arithmetic: nothing is decided by a bare comparison.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from bestofn.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
 from bestofn.kernels import log_one_minus_exp
 from bestofn.policy import Policy
 
-__all__ = ["FLOAT_METHOD", "Cell", "Check", "check_policy"]
+__all__ = ["FLOAT_METHOD", "SIGN_METHOD", "Cell", "Check", "check_policy"]
 
 FLOAT_METHOD = "float with error bound"
+SIGN_METHOD = "sum of terms of one sign"
+"""How a float decides 0 <= gap: by the theorem that makes it such a sum, so it could not fail."""
 UNDERFLOW = 1e-290
 """Absolute error allowed for besides the relative one: below it float64 loses digits."""
 
@@ -100,9 +102,9 @@ def check_policy(
 
     Examples:
         >>> binary = Policy.from_probabilities([0.5, 0.5])
-        >>> theorem = {"theorem_3_1": Check(Inequality("kl", "analytical_kl"))}
+        >>> theorem = {"theorem_3_4": Check(Inequality("kl_gap", "theorem_3_4_delta"))}
         >>> values = {"n": np.array([2.0, 3.0])}
-        >>> values |= float_quantities(binary, values["n"], ["zero", "kl_gap"])
+        >>> values |= float_quantities(binary, values["n"], ["kl_gap", "theorem_3_4_delta"])
         >>> cells = check_policy("binary", binary, theorem, [2], values, 10)
         >>> [(cell.n, cell.verdict, cell.method) for cell in cells]
         [(2.0, 'holds', 'ball arithmetic'), (3.0, 'holds', 'float with error bound')]
@@ -175,7 +177,8 @@ def _float_cells_of(
         low, high = float(margin[i] - error[i]), float(margin[i] + error[i])
         verdict = {1.0: "holds", -1.0: "fails"}.get(float(sign[i]), "undecided")
         relative = _relative(float(margin[i]), left, right)
-        yield Cell(claim, value, left, right, low, high, relative, verdict, FLOAT_METHOD)
+        method = SIGN_METHOD if lhs == "zero" else FLOAT_METHOD
+        yield Cell(claim, value, left, right, low, high, relative, verdict, method)
 
 
 def _relative(margin: float, lhs: float, rhs: float) -> float:

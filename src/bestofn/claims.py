@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bestofn.certify import QUANTITIES, Inequality
 from bestofn.checks import Check
 
-__all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims"]
+__all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 
 Standing = Literal[
     "paper, exact",
@@ -22,7 +23,6 @@ Standing = Literal[
     "paper's conjecture, proved here",
     "ours, proved",
     "ours, measured",
-    "ours, conjecture",
     "misconception",
     "negative control",
 ]
@@ -60,7 +60,10 @@ class InequalityCheck(_Record):
     @field_validator("factor")
     @classmethod
     def _fraction(cls, text: str) -> str:
-        Fraction(text)
+        try:
+            Fraction(text)
+        except ZeroDivisionError:
+            raise ValueError("expected a fraction such as 1/2") from None
         return text
 
     def as_check(self) -> Check:
@@ -73,7 +76,16 @@ class InequalityCheck(_Record):
 class FunctionCheck(_Record):
     """A check of its own: the name of a function in `bestofn.audit.CHECKS`."""
 
-    run: str
+    run: Literal[
+        "interval_coverage",
+        "rank_corrected_rmse",
+        "rank_corrected_third",
+        "rivals_pay_more",
+        "search_tells_true_from_false",
+        "simulated_means_agree",
+        "studies_agree",
+        "ties_never_lower",
+    ]
 
 
 class Claim(_Record):
@@ -123,7 +135,10 @@ def load_claims(path: str | os.PathLike[str]) -> list[Claim]:
         ...     load_claims(file.name)[0].expected
         'unknown'
     """
-    records = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    try:
+        records = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: {error}: expected YAML") from None
     if not isinstance(records, list) or not records:
         raise ValueError(f"{path}: expected a list of at least one claim")
     claims = [_claim(record, f"{path}, claim {i}") for i, record in enumerate(records)]
@@ -134,12 +149,46 @@ def load_claims(path: str | os.PathLike[str]) -> list[Claim]:
     return claims
 
 
+def reject_unknown(claims: Iterable[Claim], policies: Iterable[str], n: Iterable[float]) -> None:
+    """Reject claims about what the config does not hold.
+
+    Args:
+        claims: the claims.
+        policies: names of the policies.
+        n: every n at which something is decided.
+
+    Raises:
+        ValueError: naming the claim and the first unknown policy or n.
+
+    Examples:
+        >>> check = InequalityCheck(lhs="zero", rhs="kl", policies=("binari",))
+        >>> claim = Claim(id="c", source="ours", statement="0 <= KL", standing="ours, proved",
+        ...     expected="holds", check=check)
+        >>> reject_unknown([claim], ["binary"], [2])
+        Traceback (most recent call last):
+        ValueError: claim c: policies = 'binari': expected one of binary
+    """
+    known, grid = list(policies), {float(each) for each in n}
+    for claim in claims:
+        if isinstance(claim.check, InequalityCheck):
+            for name in claim.check.policies or ():
+                if name not in known:
+                    raise ValueError(
+                        f"claim {claim.id}: policies = {name!r}: expected one of {', '.join(known)}"
+                    )
+            for each in claim.check.n or ():
+                if each not in grid:
+                    raise ValueError(f"claim {claim.id}: n = {each:g}: expected one of the grids")
+
+
 def _claim(record: object, where: str) -> Claim:
     if isinstance(record, dict) and "id" in record:
         where = f"{where} ({record['id']})"
     try:
         return Claim.model_validate(record)
     except ValidationError as error:
-        first = error.errors()[0]
+        # of the two kinds of check, the one that was meant has the more telling error
+        vague = ("missing", "extra_forbidden")
+        first = min(error.errors(), key=lambda each: each["type"] in vague)
         key = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{where}: {key} = {first['input']!r}: {first['msg']}") from error

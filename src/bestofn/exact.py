@@ -190,6 +190,8 @@ def sum_over_outcomes(
         1.0
     """
     n = as_n(n)
+    if not hasattr(policy, "sum_over_outcomes"):
+        raise ValueError(f"policy is of type {type(policy).__name__}: expected a Policy")
     grid = n.ravel().tolist()
     sums = [0.0 if x == 1 else policy.sum_over_outcomes(term, x, symmetric) for x in grid]
     return np.asarray(sums).reshape(n.shape)[()]

@@ -15,6 +15,7 @@ rule claims:
         library=library("workflow/scripts/claims.py"),
     output:
         parquet="results/audit/claims.parquet",
+        cells="results/audit/cells.parquet",
         csv="results/audit/claims.csv",
     log:
         "logs/audit/claims.log",

@@ -8,23 +8,32 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "src"))  # scripts inherit it
+sys.path.insert(0, str(ROOT / "src"))
+# Jobs inherit it; it comes before any installed version of the library.
+os.environ.update(PYTHONPATH=os.pathsep.join([str(ROOT / "src"), *sys.path[1:2]]))
 
-from bestofn.claims import InequalityCheck, load_claims
+from bestofn.claims import InequalityCheck, load_claims, reject_unknown
 from bestofn.config import validate_config
 from bestofn.grid import integer_grid
 from bestofn.provenance import library_modules
+
+DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 
 try:
     validate_config(
         config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     )
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
+    N_GRID = integer_grid(**config["n_grid"])
+    reject_unknown(CLAIMS, config["policies"], [*N_GRID, *config["certification"]["n"]])
+    for family in DRAWN_FAMILIES.difference(p["family"] for p in config["policies"].values()):
+        raise ValueError(f"policies: expected one of the family {family}, which a figure draws")
+    if "binary" not in config["policies"]:
+        raise ValueError("policies: expected one of the name binary, which a figure draws")
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 POLICIES = list(config["policies"])
-N_GRID = integer_grid(**config["n_grid"])
 LABELS = {name: policy["label"] for name, policy in config["policies"].items()}
 # Statements, sources and the like only concern the audit: editing them rechecks nothing.
 CHECKS = {

@@ -164,6 +164,28 @@ use rule draw_regime_map as draw_win_rate_gap with:
         gap="win_rate_gap",
 
 
+rule draw_all_bounds:
+    """Every bound on the gaps, relative to the exact gap of a Zipf policy."""
+    input:
+        exact=for_policies("exact", of_family("zipf")[:1]),
+        library=library("workflow/scripts/figure_all_bounds.py"),
+    output:
+        svg=report(
+            "figures/all_bounds.svg",
+            caption="../report/all_bounds.rst",
+            category="Beyond the paper",
+            labels={"figure": "every bound on the gaps"},
+        ),
+        pdf="figures/all_bounds.pdf",
+        png="figures/all_bounds.png",
+    log:
+        "logs/figures/all_bounds.log",
+    benchmark:
+        "logs/benchmarks/figures/all_bounds.tsv"
+    script:
+        "../scripts/figure_all_bounds.py"
+
+
 rule draw_estimator_errors:
     """Bias and RMSE of the paper's estimator."""
     input:
@@ -266,6 +288,7 @@ rule figures:
         rules.draw_figure_5_tradeoff.output,
         rules.draw_regime_map.output,
         rules.draw_win_rate_gap.output,
+        rules.draw_all_bounds.output,
         rules.draw_estimator_errors.output,
         rules.draw_pool_estimators.output,
         rules.draw_ties.output,

@@ -12,6 +12,8 @@ rule notebook:
     input:
         notebook=in_project("notebooks/{notebook}.py"),
         claims="results/audit/claims.parquet",
+        cells="results/audit/cells.parquet",
+        policies=for_policies("policies", POLICIES),
         passed="results/audit/passed.txt",
         library=library("workflow/scripts/notebook.py"),
         used=lambda wildcards: library(f"notebooks/{wildcards.notebook}.py"),

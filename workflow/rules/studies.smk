@@ -9,6 +9,7 @@ rule tradeoffs:
     output:
         policies="results/tradeoffs/policies.parquet",
         curves="results/tradeoffs/curves.parquet",
+        thresholds="results/tradeoffs/thresholds.parquet",
     log:
         "logs/tradeoffs.log",
     benchmark:

@@ -7,19 +7,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bestofn.adversary import Attack, attack, attack_outcome_conjecture
+from bestofn.adversary import Attack, attack, attack_one_outcome
 from bestofn.claims import InequalityCheck
 from bestofn.io import atomic_path, log_to, read_table, write_table
 
 __all__ = ["save_csv", "search"]
 
-OUTCOME_CONJECTURE = "outcome_conjecture"
+ONE_OUTCOME = "square_root_of_one_outcome"
 
 
 def search(
     checks: Mapping[str, Mapping[str, Any]], evaluations: int, seed: int, output: str
 ) -> None:
-    """Attack every inequality that speaks of all policies, and the conjecture on one outcome.
+    """Attack every inequality on all policies, and the square-root bound on one outcome.
 
     Args:
         checks: id of a claim -> fields of `bestofn.claims.InequalityCheck`.
@@ -33,7 +33,7 @@ def search(
         for claim, check in tqdm(checks.items(), desc="attacks", unit="claim", file=sys.stderr)
         if check.get("policies") is None
     }
-    attacks[OUTCOME_CONJECTURE] = attack_outcome_conjecture(evaluations=evaluations, seed=seed)
+    attacks[ONE_OUTCOME] = attack_one_outcome(evaluations=evaluations, seed=seed)
     rows = list(attacks.values())
     write_table(
         {

@@ -23,8 +23,10 @@ class Inputs(Protocol):
     estimators: Sequence[str]
 
 
-def audit(claims: str, policies: Sequence[str], inputs: Inputs, parquet: str, csv: str) -> None:
-    """Write the claims table; tables of policies are in the order of the names in `policies`."""
+def audit(
+    claims: str, policies: Sequence[str], inputs: Inputs, parquet: str, all_cells: str, csv: str
+) -> None:
+    """Write the claims table, and the cells; `policies` names the tables of policies in order."""
     cells = _concatenated(policies, inputs.checks)
     responses = {
         name: pq.read_metadata(path).num_rows
@@ -41,8 +43,9 @@ def audit(claims: str, policies: Sequence[str], inputs: Inputs, parquet: str, cs
         "estimators_quick": quick,
     }
     table = audit_claims(load_claims(claims), cells, tables)
-    with atomic_path(parquet) as path:
-        table.to_parquet(path, index=False)
+    for written, target in ((table, parquet), (cells, all_cells)):
+        with atomic_path(target) as path:
+            written.to_parquet(path, index=False)
     with atomic_path(csv) as path:
         table.to_csv(path, index=False, lineterminator="\n")
 
@@ -62,5 +65,6 @@ if __name__ == "__main__":
             snakemake.params.policies,
             snakemake.input,
             snakemake.output.parquet,
+            snakemake.output.cells,
             snakemake.output.csv,
         )

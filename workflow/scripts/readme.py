@@ -34,7 +34,7 @@ def render(claims: pd.DataFrame) -> str:
     controls = claims[claims.standing == "negative control"]
     refuted = int((controls.verdict == "refuted").sum())
     return (
-        "| claim | where | verdict | cells | figure |\n|---|---|---|---|---|\n"
+        "| claim | where | verdict | cells (certified / all) | figure |\n|---|---|---|---|---|\n"
         + "".join(rows)
         + f"\nBesides, {refuted} of {len(controls)} negative controls (reversed or shrunk bounds) "
         "are refuted, as they must be.\n"
@@ -48,8 +48,13 @@ def _row(claim: Mapping[Hashable, Any]) -> str:
         where += f" ({claim['standing']})"
     if claim["proof"]:
         where += f" ([proof](docs/theory.md#{claim['proof']}))"
+    cells = (
+        f"{claim['certified_cells']} / {claim['cells']}"
+        if claim["certified_cells"]
+        else claim["cells"]
+    )
     link = f"[{claim['figure']}](figures/{claim['figure']}.svg)" if claim["figure"] else ""
-    return f"| {statement} | {where} | {claim['verdict']} | {claim['cells']} | {link} |\n"
+    return f"| {statement} | {where} | {claim['verdict']} | {cells} | {link} |\n"
 
 
 if __name__ == "__main__":

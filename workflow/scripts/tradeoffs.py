@@ -11,13 +11,18 @@ from bestofn.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, 
 from bestofn.tradeoff import (
     Tradeoff,
     best_of_n_tradeoff,
+    excess_kl,
     optimal_kl,
     rewind_and_repeat,
+    smallest_n_within,
     tilted_tradeoff,
 )
 
 POINTS = 200
 """On each curve of closed form; those that need quadrature have a quarter."""
+
+FRACTIONS = (0.01, 0.001)
+"""Excess KL over the optimum for which the least n is tabulated."""
 
 DRAWS = (4, 16, 64)
 """Values of n whose soft best-of-n and top-k curves are drawn, and of K in blockwise best-of-K."""
@@ -105,10 +110,34 @@ def _blockwise_curve(candidates: int) -> Curve:
     return Curve("blockwise_bound", blocks, Tradeoff(unknown, bound, draws))
 
 
-def main(policies: Iterable[str], exact: Iterable[str], comparison: str, curves: str) -> None:
-    """Both tables; `exact` in the order of `policies`."""
+def tabulate_thresholds(output: str) -> None:
+    """The least n whose KL is within a fraction of the optimum, without atoms.
+
+    Args:
+        output: a table of `fraction, n, win_rate, kl`; the last row is n = 999, what n below 1000
+            buys.
+    """
+    fractions = np.array(FRACTIONS)
+    n = np.array([*map(smallest_n_within, FRACTIONS), 999.0])
+    reached = best_of_n_tradeoff(n)
+    write_table(
+        {
+            "fraction": np.append(fractions, excess_kl(999)),
+            "n": n,
+            "win_rate": reached.win_rate,
+            "kl": reached.kl,
+        },
+        output,
+    )
+
+
+def main(
+    policies: Iterable[str], exact: Iterable[str], comparison: str, curves: str, thresholds: str
+) -> None:
+    """All tables; `exact` in the order of `policies`."""
     compare_policies(dict(zip(policies, exact, strict=True)), comparison)
     tabulate_curves(curves)
+    tabulate_thresholds(thresholds)
 
 
 if __name__ == "__main__":
@@ -118,4 +147,5 @@ if __name__ == "__main__":
             snakemake.input.exact,
             snakemake.output.policies,
             snakemake.output.curves,
+            snakemake.output.thresholds,
         )

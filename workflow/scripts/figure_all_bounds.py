@@ -1,0 +1,90 @@
+"""Every bound on the gaps of KL and win rate, relative to the exact gap of one policy."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import COLOURS, Table, new_figure, use_log_axes
+
+__all__ = ["plot"]
+
+
+class Bound(NamedTuple):
+    """A column of the exact table, its name in the legend, and its line."""
+
+    column: str
+    name: str
+    line: Mapping[str, Any]
+
+
+def _line(colour: str, style: str, width: float = 1.0) -> dict[str, Any]:
+    return {"color": COLOURS[colour], "linestyle": style, "linewidth": width}
+
+
+PANELS = {
+    "kl_gap": (
+        Bound("theorem_3_4_delta", r"Theorem 3.4, $\delta$", _line("blue", "--")),
+        Bound("theorem_3_4_renyi", r"Theorem 3.4, $H_2$", _line("blue", "-")),
+        Bound("elementary_delta", r"$n\delta$", _line("grey", "--")),
+        Bound("elementary_renyi", r"$n(n-1)e^{-H_2}$", _line("grey", "-")),
+        Bound("square_root_delta", r"$n\delta/6$", _line("yellow", "--")),
+        Bound("square_root_renyi", r"$n(n-1)e^{-H_2}/6$", _line("yellow", "-.")),
+        Bound("square_root", "square root", _line("yellow", "-", 1.8)),
+        Bound("log_step", "log-step", _line("black", "-.")),
+        Bound("log_sobolev", "log-Sobolev", _line("red", ":")),
+        Bound("sharp_kl_gap_delta", r"sharp, $\delta$", _line("red", "--")),
+        Bound("sharp_kl_gap", "sharp", _line("red", "-", 1.8)),
+        Bound("top_outcome_gap", r"lower, $d_n(\varepsilon_\infty)$", _line("black", ":")),
+        Bound("theorem_3_6_finite", "Theorem 3.6, finite", _line("blue", ":")),
+    ),
+    "win_rate_gap": (
+        Bound("theorem_5_4_delta", r"Theorem 5.4, $\delta$", _line("blue", "--")),
+        Bound("theorem_5_4_renyi", r"Theorem 5.4, $H_2$", _line("blue", "-")),
+        Bound("sharp_win_rate_gap_delta", r"sharp, $\delta$", _line("red", "--")),
+        Bound("sharp_win_rate_gap", "sharp", _line("red", "-", 1.8)),
+    ),
+}
+
+TITLES = {"kl_gap": "formula minus KL", "win_rate_gap": "$n/(n+1)$ minus win rate"}
+
+
+def plot(exact: str, figures: Iterable[str]) -> None:
+    """Bound over exact gap against n: above 1 for upper bounds, below 1 for lower ones.
+
+    Args:
+        exact: table of the exact quantities of the policy.
+        figures: the files to draw.
+    """
+    table = read_table(exact)
+    with new_figure(figures, "double", 3.1) as figure:
+        for axes, gap in zip(figure.subplots(1, 2), PANELS, strict=True):
+            _plot_panel(axes, table, gap)
+
+
+def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
+    shown = table["n"] > 1
+    n = table["n"][shown]
+    for bound in PANELS[gap]:
+        ratio = table[bound.column][shown] / table[gap][shown]
+        # a lower bound says nothing where it is negative
+        axes.plot(n, np.where(ratio > 0, ratio, np.nan), **bound.line, label=bound.name)
+    axes.axhline(1, color=COLOURS["black"], linewidth=0.6)
+    use_log_axes(axes, "both")
+    axes.set(xlim=(2, 1000), ylim=(1e-2, 1e5) if gap == "kl_gap" else (0.5, 1e3))
+    axes.set(xlabel="number of draws $n$", ylabel="bound over exact gap", title=TITLES[gap])
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+        ncols=3,
+        handlelength=1.6,
+        columnspacing=1.0,
+        handletextpad=0.5,
+    )
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.input.exact[0], snakemake.output)
