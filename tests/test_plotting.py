@@ -114,7 +114,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     policies = dict(zip(NAMES, tables(folder, "policies"), strict=True))
     study(policies, [32, 64], [2, 4, 16], 10, 0, *tables(folder, "study", ["estimators"]))
-    save_csv(*tables(folder, "study", ["estimators"]), str(folder / "study/estimators.csv"))
+    save_csv(f"{folder}/study/estimators.parquet", f"{folder}/study/estimators.csv")
     return folder
 
 

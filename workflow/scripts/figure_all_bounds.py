@@ -48,6 +48,13 @@ PANELS = {
     ),
 }
 
+LEGEND: dict[str, Any] = {
+    "ncols": 3,
+    "handlelength": 1.6,
+    "columnspacing": 1.0,
+    "handletextpad": 0.5,
+}
+
 TITLES = {"kl_gap": "formula minus KL", "win_rate_gap": "$n/(n+1)$ minus win rate"}
 
 
@@ -60,8 +67,11 @@ def plot(exact: str, figures: Iterable[str]) -> None:
     """
     table = read_table(exact)
     with new_figure(figures, "double", 3.1) as figure:
-        for axes, gap in zip(figure.subplots(1, 2), PANELS, strict=True):
-            _plot_panel(axes, table, gap)
+        left, right = figure.subplots(1, 2)
+        _plot_panel(left, table, "kl_gap")
+        _plot_panel(right, table, "win_rate_gap")
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", **LEGEND)
+        figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", **LEGEND)
 
 
 def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
@@ -75,14 +85,6 @@ def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
     use_log_axes(axes, "both")
     axes.set(xlim=(2, 1000), ylim=(1e-2, 1e5) if gap == "kl_gap" else (0.5, 1e3))
     axes.set(xlabel="number of draws $n$", ylabel="bound over exact gap", title=TITLES[gap])
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.2),
-        ncols=3,
-        handlelength=1.6,
-        columnspacing=1.0,
-        handletextpad=0.5,
-    )
 
 
 if __name__ == "__main__":
