@@ -143,8 +143,8 @@ def lay_out_ranks(reward: FloatArray) -> Segments:
     """Segments of pools without likelihoods: tie classes of their frequency, else a continuum.
 
     Examples:
-        >>> lay_out_ranks(np.array([[0.0, 1.0, 1.0, 1.0]])).mass.round(15).tolist()
-        [0.25, 0.75]
+        >>> lay_out_ranks(np.array([[0.0, 0.0, 1.0, 1.0]])).mass.round(15).tolist()
+        [0.5, 0.5]
     """
     distinct = distinct_responses(np.full_like(reward, -np.inf), reward)
     tied = distinct.draws > 1
