@@ -179,6 +179,14 @@ def test_a_search_that_misses_a_false_claim_is_worthless() -> None:
     assert search("fails", "holds").verdict == REFUTED
 
 
+def test_a_claim_shows_the_smallest_margin_of_its_search() -> None:
+    cells = pd.DataFrame([("b", 2, 2.0, 0.5, "holds", BALL)], columns=COLUMNS).assign(claim="c")
+    adversary = pd.DataFrame({"claim": ["c", "c", "d"], "best_margin": [0.2, 0.1, 0.0]})
+    table = audit_claims([claim()], cells, {"adversary": adversary})
+    assert table.search_margin.tolist() == [0.1]
+    assert audit_claims([claim()], cells, {}).search_margin.isna().all()
+
+
 def test_studies_that_differ_are_found() -> None:
     kept = pd.DataFrame(
         {

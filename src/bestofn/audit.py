@@ -69,7 +69,9 @@ def audit_claims(
         tables: by name, what the functions in `CHECKS` read.
 
     Returns:
-        The columns of the claims table, in the order of the claims.
+        The columns of the claims table, in the order of the claims: their records, the fields of
+        `Finding`, whether the verdict is the expected one, and `search_margin`, the smallest
+        relative margin that an adversarial search found (nan where none was made).
 
     Examples:
         >>> claim = Claim(
@@ -87,6 +89,7 @@ def audit_claims(
     tables = {**tables, "claims": records}
     found = pd.DataFrame([_finding(claim, cells, tables) for claim in claims])
     table = pd.concat([records, found], axis=1)
+    table["search_margin"] = table.id.map(_search_margins(tables))
     table["as_expected"] = [
         _meets(expected, verdict)
         for expected, verdict in zip(table.expected, table.verdict, strict=True)
@@ -96,9 +99,17 @@ def audit_claims(
 
 COLUMNS = (
     *("id", "source", "statement", "standing", "expected", "verdict", "as_expected", "method"),
-    *("cells", "certified_cells", "float_cells", "worst_margin", "worst_at"),
+    *("cells", "certified_cells", "float_cells", "worst_margin", "worst_at", "search_margin"),
     *("function", "proof", "test", "figure"),
 )
+
+
+def _search_margins(tables: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+    """The smallest relative margin that the adversary found for each claim it attacked."""
+    if "adversary" not in tables:
+        return {}
+    smallest = tables["adversary"].groupby("claim").best_margin.min()
+    return {str(claim): float(margin) for claim, margin in smallest.items()}
 
 
 def disagreements(table: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 # Jobs inherit it; it comes before any installed version of the library.
-os.environ.update(PYTHONPATH=os.pathsep.join([str(ROOT / "src"), *sys.path[1:2]]))
+os.environ.update(PYTHONPATH=str(ROOT / "src"))
 
 from bestofn.claims import InequalityCheck, load_claims, reject_unknown
 from bestofn.config import validate_config

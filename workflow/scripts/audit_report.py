@@ -53,7 +53,12 @@ def write_report(claims: str, template: str, markdown_path: str, html_path: str)
 def render(table: pd.DataFrame, template: str) -> str:
     """The report in Markdown."""
     rows = [
-        row | {"margin": format_margin(row["worst_margin"])} for row in table.to_dict("records")
+        row
+        | {
+            "margin": format_margin(row["worst_margin"]),
+            "search": format_margin(row["search_margin"]),
+        }
+        for row in table.to_dict("records")
     ]
     counts = table.verdict.value_counts()
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
