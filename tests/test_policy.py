@@ -21,8 +21,11 @@ from oracle import (
     relative_error,
 )
 
+from bestofn.bounds import kl_gap_bounds
+from bestofn.certify import certify
 from bestofn.exact import exact_kl, exact_win_rate
-from bestofn.policy import Policy
+from bestofn.implicit import UniformPolicy
+from bestofn.policy import Policy, listed
 
 
 def worst_errors(policy: Policy, reference: Oracle) -> dict[str, float]:
@@ -241,3 +244,11 @@ def test_bad_probabilities(case: str) -> None:
     probabilities, message = BAD_PROBABILITIES[case]
     with pytest.raises(ValueError, match=message):
         Policy.from_probabilities(probabilities)
+
+
+@pytest.mark.parametrize("policy", [[0.5, 0.5], None, UniformPolicy(3)])
+def test_what_needs_a_list_of_outcomes_says_so(policy: object) -> None:
+    message = f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
+    for function in (listed, lambda p: certify("kl", p, 2), lambda p: kl_gap_bounds(p, 2)):
+        with pytest.raises(ValueError, match=message):
+            function(policy)

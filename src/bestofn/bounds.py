@@ -39,7 +39,7 @@ from bestofn.kernels import (
     log_mean_density,
     relative_entropy_term,
 )
-from bestofn.policy import Policy
+from bestofn.policy import Policy, listed
 from bestofn.tradeoff import tilt_with_advantage, tilted_tradeoff
 
 __all__ = [
@@ -145,10 +145,7 @@ def float_quantities(
         {'sharp_win_rate_gap': array([0.04166667,        nan])}
     """
     n = as_n(n)
-    if not isinstance(policy, Policy):
-        raise ValueError(
-            f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
-        )
+    listed(policy)
     return {name: _on_domain(name, policy, n) for name in names}
 
 

@@ -25,7 +25,7 @@ from flint import arb, ctx
 from numpy.typing import ArrayLike, NDArray
 
 from bestofn._validation import as_n, reject_entries
-from bestofn.policy import Policy
+from bestofn.policy import Policy, listed
 from bestofn.tradeoff import tilt_with_advantage
 
 __all__ = [
@@ -912,13 +912,7 @@ def _canonical(name: str, balls: BallPolicy, n: float, extrapolate: bool) -> str
 
 
 def _as_balls(policy: Policy | BallPolicy) -> BallPolicy:
-    if isinstance(policy, BallPolicy):
-        return policy
-    if not isinstance(policy, Policy):
-        raise ValueError(
-            f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
-        )
-    return BallPolicy(policy)
+    return policy if isinstance(policy, BallPolicy) else BallPolicy(listed(policy))
 
 
 def _as_scalar_n(n: float) -> float:

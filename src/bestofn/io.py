@@ -6,10 +6,11 @@ conversions import pandas, half a second in each of a hundred short jobs.
 
 from __future__ import annotations
 
+import csv
 import os
 import secrets
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["atomic_path", "log_to", "read_table", "write_table"]
+__all__ = ["atomic_path", "log_to", "read_table", "write_csv", "write_table"]
 
 
 @contextmanager
@@ -113,6 +114,29 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         name: _to_numpy(name, column.combine_chunks())
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
+
+
+def write_csv(table: Mapping[str, Iterable[object]], path: str | os.PathLike[str]) -> None:
+    """Write columns of equal length as text, atomically, to be kept under version control.
+
+    Args:
+        table: name -> entries, written as `str` shows them.
+        path: the file; replaced if it exists.
+
+    Raises:
+        ValueError: if the columns have different lengths.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_csv({"policy": ["binary"], "kl": [0.5]}, f"{folder}/a.csv")
+        ...     Path(folder, "a.csv").read_text().splitlines()
+        ['policy,kl', 'binary,0.5']
+    """
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table)
+        writer.writerows(zip(*table.values(), strict=True))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from bestofn._validation import FloatArray, as_real_vector, reject_entries
 from bestofn.cells import Nodes, summarise
 from bestofn.intervals import log_cdf_and_step, sum_before
 
-__all__ = ["Policy", "ReferencePolicy", "Term"]
+__all__ = ["Policy", "ReferencePolicy", "Term", "listed"]
 
 # Outcomes handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 14
@@ -191,6 +191,21 @@ class Policy:
 
 def _chunks(start: int, stop: int) -> Iterator[slice]:
     return (slice(i, min(i + CHUNK, stop)) for i in range(start, stop, CHUNK))
+
+
+def listed(policy: object) -> Policy:
+    """`policy`, or a `ValueError` if it is not a `Policy`, with outcomes that can be listed.
+
+    Examples:
+        >>> listed([0.5, 0.5])
+        Traceback (most recent call last):
+        ValueError: policy is of type list: expected a Policy, outcome by outcome
+    """
+    if not isinstance(policy, Policy):
+        raise ValueError(
+            f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
+        )
+    return policy
 
 
 def _read_only(array: FloatArray) -> FloatArray:

@@ -26,7 +26,8 @@ try:
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
     N_GRID = integer_grid(**config["n_grid"])
     reject_unknown(CLAIMS, config["policies"], [*N_GRID, *config["certification"]["n"]])
-    for family in DRAWN_FAMILIES.difference(p["family"] for p in config["policies"].values()):
+    families = {policy["family"] for policy in config["policies"].values()}
+    for family in sorted(DRAWN_FAMILIES - families):
         raise ValueError(f"policies: expected one of the family {family}, which a figure draws")
     if "binary" not in config["policies"]:
         raise ValueError("policies: expected one of the name binary, which a figure draws")

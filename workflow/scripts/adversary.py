@@ -1,6 +1,5 @@
 """Adversarial search for a violation of every claimed inequality."""
 
-import csv
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +8,7 @@ from tqdm import tqdm
 
 from bestofn.adversary import Attack, attack, attack_one_outcome
 from bestofn.claims import InequalityCheck
-from bestofn.io import atomic_path, log_to, read_table, write_table
+from bestofn.io import log_to, read_table, write_csv, write_table
 
 __all__ = ["save_csv", "search"]
 
@@ -61,11 +60,7 @@ def _attack(check: InequalityCheck, evaluations: int, seed: int) -> Attack:
 
 def save_csv(table: str, path: str) -> None:
     """The same table as text, to be kept under version control."""
-    columns = read_table(table)
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    write_csv({name: column.tolist() for name, column in read_table(table).items()}, path)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """The study of estimators from one pool: every policy, pool size, n and method."""
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
-from bestofn.io import atomic_path, log_to, read_table, write_table
+from bestofn.io import log_to, read_table, write_csv, write_table
 from bestofn.study import compare_methods
 
 __all__ = ["save_csv", "study"]
@@ -63,14 +62,11 @@ def _compare(
 def save_csv(table: str, path: str) -> None:
     """The same table as text, rounded, to be kept under version control."""
     columns = read_table(table)
-    texts = [
-        [_text(value, 2 if name.endswith("_error") else DIGITS) for value in column.tolist()]
+    texts = {
+        name: [_text(value, 2 if name.endswith("_error") else DIGITS) for value in column.tolist()]
         for name, column in columns.items()
-    ]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*texts, strict=True))
+    }
+    write_csv(texts, path)
 
 
 def _text(value: float | str, digits: int) -> str:
