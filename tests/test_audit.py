@@ -131,13 +131,17 @@ def test_a_wrong_constant_estimate_is_found_whatever_its_sample_variance() -> No
     assert np.isfinite(one.worst_margin)
 
 
-def measured(check: str, **columns: list[float]) -> Finding:
+def study_of(**columns: list[float]) -> pd.DataFrame:
     """Two cells of a study, ours before the paper's, with N = 100 and n = 2."""
-    rows = {"rmse": [0.1, 0.4], "bias": [0.0, 0.39], "coverage": [0.95, 0.5]} | columns
-    study = pd.DataFrame(rows).assign(
+    rows = {"rmse": [0.1, 0.4], "bias": [0.0, 0.39], "coverage": [0.95, 0.5], "freedom": [50, 99]}
+    rows |= columns
+    return pd.DataFrame(rows).assign(
         policy="b", pool_size=100, n=2, method=["rank-corrected", "paper"]
     )
-    return CHECKS[check]({"estimators": study})
+
+
+def measured(check: str, **columns: list[float]) -> Finding:
+    return CHECKS[check]({"estimators": study_of(**columns)})
 
 
 @pytest.mark.parametrize(
@@ -154,9 +158,14 @@ def test_estimators_are_held_to_their_goals(
     assert measured(check, rmse=bad).verdict == REFUTED
 
 
-def test_low_coverage_is_refuted() -> None:
+def test_coverage_is_held_to_its_level_where_many_responses_share_the_error() -> None:
     assert measured("interval_coverage").verdict == NUMERICAL
-    assert measured("interval_coverage", coverage=[0.89, 0.5]).verdict == REFUTED
+    for coverage in (0.89, 0.98):
+        assert measured("interval_coverage", coverage=[coverage, 0.5]).verdict == REFUTED
+    few = pd.concat([study_of(), study_of(freedom=[39, 99], coverage=[0.8, 0.5]).assign(n=3)])
+    found = CHECKS["interval_coverage"]({"estimators": few})
+    assert found.verdict == NUMERICAL
+    assert "elsewhere 80.0% to 80%" in found.method
 
 
 def search(verdict: str, expected: str) -> Finding:

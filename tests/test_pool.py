@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from math import comb
 from typing import Any
 
@@ -20,7 +20,7 @@ from bestofn import rank_corrected
 from bestofn._validation import FloatArray
 from bestofn.estimator import expected_kl_estimator, kl_estimator
 from bestofn.exact import analytical_kl, exact_kl, exact_win_rate, kl_gap
-from bestofn.families import dirichlet, staircase, uniform, verifier
+from bestofn.families import dirichlet, staircase, uniform, verifier, zipf
 from bestofn.policy import Policy
 from bestofn.pool import (
     METHODS,
@@ -31,20 +31,24 @@ from bestofn.pool import (
     mean_interval,
 )
 from bestofn.rank_corrected import (
+    Gap,
     Segments,
+    deviations,
     distinct_responses,
     gap_and_error,
     lay_out,
     lay_out_ranks,
 )
-from bestofn.simulate import draw_pool
+from bestofn.simulate import draw_responses
 from bestofn.subsets import jackknife_error, rank, subset_mean
 
 SMALL = np.array([0.2, 0.3, 0.5])
 
 
 def draw(responses: tuple[FloatArray, FloatArray], *size: int, seed: int = 0) -> tuple[Any, Any]:
-    return draw_pool(*responses, size, np.random.default_rng(seed))
+    log_prob, reward = responses
+    drawn = draw_responses(log_prob, size, np.random.default_rng(seed))
+    return log_prob[drawn], reward[drawn]
 
 
 def rmse(estimate: FloatArray, kl: FloatArray) -> FloatArray:
@@ -269,7 +273,9 @@ def test_order_and_scale_of_rewards_do_not_matter(
     first = kl_interval(log_prob, reward, n, method)
     second = kl_interval(log_prob[shuffled], np.exp(reward[shuffled] / 10), n, method)
     np.testing.assert_allclose(first, second, rtol=1e-9, atol=1e-12)
-    assert np.isfinite(first).all()
+    assert np.isfinite(first[:3]).all()
+    exact = np.isinf(first.freedom)
+    np.testing.assert_array_equal(first.lower[exact], first.upper[exact])
     assert np.all((first.lower <= first.estimate) & (first.estimate <= first.upper))
     assert np.all((first.estimate >= 0) & (first.estimate <= analytical_kl(n)))
     wider = kl_interval(log_prob, reward, n, method, level=0.99)
@@ -327,9 +333,51 @@ def test_two_tied_classes_follow_the_binomial_delta_method() -> None:
         p = mpmath.mpf(passed) / size
         value, slope, bend = (float(mpmath.diff(class_gap, p, k)) for k in (0, 1, 2))
     variance = 0.3 * 0.7 / size
-    found, error, _ = gap_and_error(lay_out_ranks(np.repeat([0.0, 1.0], [70, 30])[None]), n)
-    assert found.item() == pytest.approx(value - 0.5 * bend * variance, rel=1e-9)
-    assert error.item() ** 2 == pytest.approx(slope**2 * variance + 1.5 * (bend * variance) ** 2)
+    found = gap_and_error(lay_out_ranks(np.repeat([0.0, 1.0], [70, 30])[None]), n)
+    assert found.gap.item() == pytest.approx(value - 0.5 * bend * variance, rel=1e-9)
+    assert found.error.item() == pytest.approx(abs(slope) * np.sqrt(variance), rel=1e-9)
+    assert found.bend.item() == pytest.approx(bend * variance, rel=1e-9)
+    assert found.rest.item() == pytest.approx(0, abs=1e-7)  # masses only change in one way
+
+
+def test_bend_is_the_second_derivative_along_the_steepest_change() -> None:
+    count, n = np.array([40, 50, 10]), 7
+    mass, variance = count / 100, count / 100**2
+
+    def moved(change: FloatArray) -> mpmath.mpf:
+        end = [mpmath.mpf(0)]
+        for size, step in zip(mass, change, strict=True):
+            end.append(end[-1] + mpmath.mpf(int(size * 100)) / 100 + step)
+        return sum(gap(n, *ends) for ends in pairwise(end))
+
+    with mpmath.workdps(30):
+        unit = np.eye(3)
+        slope = np.array([float(mpmath.diff(lambda t, e=e: moved(t * e), 0)) for e in unit])
+        slope -= np.average(slope, weights=variance)
+        error = np.sqrt(np.sum(variance * slope**2))
+        steepest = variance * slope / error
+        bend = float(mpmath.diff(lambda t: moved(t * steepest), 0, 2))
+    found = gap_and_error(lay_out_ranks(np.repeat([0.0, 1.0, 2.0], count)[None]), n)
+    assert found.bend.item() == pytest.approx(bend, rel=1e-6)
+    assert found.rest.item() > 0
+    assert found.error.item() ** 2 + 2 * found.rest.item() ** 2 == pytest.approx(error**2)
+    assert found.freedom.item() == pytest.approx(
+        2 * error**4 / np.sum((variance * slope**2) ** 2 / count)
+    )
+
+
+@given(*[st.floats(-1, 1)] * 2, st.floats(0, 1), st.floats(1, 5))
+def test_deviations_are_the_range_of_a_parabola(
+    error: float, bend: float, rest: float, quantile: float
+) -> None:
+    one = np.ones(1)
+    found = Gap(one, abs(error) * one, bend * one, rest * one, one)
+    steps = np.linspace(-quantile, quantile, 2001)
+    moves = abs(error) * steps + 0.5 * bend * (steps**2 - 1)
+    up, down = deviations(found, quantile * one)
+    for side, most in ((up, moves.max()), (down, -moves.min())):
+        expected = np.hypot(max(most, 0), quantile * rest)
+        assert side.item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_segments_fill_the_unit_interval() -> None:
@@ -384,14 +432,17 @@ def test_shift_is_a_derivative_on_both_sides_of_its_switch(p: float) -> None:
 def test_interval_is_students_on_the_logit() -> None:
     log_prob, reward = draw(dirichlet(0.3, 50, np.random.default_rng(1)), 40)
     segments = lay_out(distinct_responses(log_prob[None], reward[None]))
-    (missing,), (error,), (freedom,) = gap_and_error(segments, 4)
+    found = gap_and_error(segments, 4)
+    missing, error, freedom = found.gap.item(), found.error.item(), found.freedom.item()
     formula = float(analytical_kl(4))
     half = t.ppf(0.95, freedom) * error * formula / (missing * (formula - missing))
-    found = kl_interval(log_prob, reward, 4, level=0.9)
-    assert found.estimate == pytest.approx(formula - missing)
+    interval = kl_interval(log_prob, reward, 4, level=0.9)
+    assert interval.estimate == pytest.approx(formula - missing)
     ends = formula / (1 + missing / (formula - missing) * np.exp([half, -half]))
-    assert [found.lower, found.upper] == pytest.approx(ends)
-    assert 1 <= freedom < 40
+    assert [interval.lower, interval.upper] == pytest.approx(ends)
+    assert interval.freedom == freedom
+    assert 2 <= freedom < 80
+    assert found.bend == found.rest == 0  # no ties
 
 
 # promised errors
@@ -429,6 +480,31 @@ def test_errors_are_a_third_of_the_papers_and_intervals_cover(
     assert np.all(covered[0] >= 0.9)
     # the control: the paper's estimator is biased, so its intervals miss
     assert np.all(covered[1][:2] < 0.7)
+
+
+def test_intervals_cover_where_the_gap_is_flat_in_the_pass_rate() -> None:
+    """Between n = 20 and 32 the KL of this verifier no longer grows with the pass rate."""
+    log_prob, reward = verifier(0.1, 100, 900)
+    drawn = draw_responses(log_prob, (1000, 512), np.random.default_rng(7))
+    n = [5, 20, 50]
+    interval = kl_interval(log_prob[drawn], reward[drawn], n, response=drawn)
+    kl = exact_kl(Policy(log_prob, reward), n)
+    covered = np.mean((interval.lower <= kl) & (kl <= interval.upper), axis=0)
+    assert np.all((covered > 0.925) & (covered < 0.975))
+
+
+def test_resampling_the_pool_covers_too_rarely() -> None:
+    """The bootstrap, the usual choice: a resampled pool misses responses that the pool has."""
+    log_prob, reward = zipf(1.0, 1000, "ascending")
+    rng, n, pools, resamples = np.random.default_rng(5), [2, 8], 150, 100
+    kl = exact_kl(Policy(log_prob, reward), n)
+    drawn = draw_responses(log_prob, (pools, 128), rng)
+    again = drawn[np.arange(pools)[:, None, None], rng.integers(128, size=(pools, resamples, 128))]
+    values = estimate_kl(log_prob[again], reward[again], n, response=again)
+    lower, upper = np.quantile(values, [0.025, 0.975], axis=1)
+    ours = kl_interval(log_prob[drawn], reward[drawn], n, response=drawn)
+    assert np.all(np.mean((lower <= kl) & (kl <= upper), axis=0) < 0.92)
+    assert np.all(np.mean((ours.lower <= kl) & (kl <= ours.upper), axis=0) > 0.93)
 
 
 # over prompts

@@ -44,7 +44,8 @@ def compare(**changes: Any) -> Table:  # noqa: ANN401 # each argument of compare
 def test_errors_are_means_over_repeats() -> None:
     kl = np.array([1.0, 2.0])
     estimate = kl + np.array([[0.3, 0.0], [-0.1, 0.0], [0.1, 0.0], [0.1, 0.0]])
-    errors = errors_of(Interval(estimate, estimate - 0.2, estimate + 0.1), kl)
+    freedom = np.array([[2.0, np.inf], [3.0, np.inf], [9.0, np.inf], [5.0, np.inf]])
+    errors = errors_of(Interval(estimate, estimate - 0.2, estimate + 0.1, freedom), kl)
     assert errors.mean == pytest.approx([1.1, 2.0])
     assert errors.bias == pytest.approx([0.1, 0.0])
     assert errors.bias_standard_error == pytest.approx([np.sqrt(0.02) / 2, 0.0])
@@ -53,13 +54,16 @@ def test_errors_are_means_over_repeats() -> None:
     assert errors.rmse_standard_error == pytest.approx([square_error / 2 / np.sqrt(0.03), 0.0])
     assert errors.coverage == pytest.approx([0.75, 1.0])
     assert errors.coverage_standard_error == pytest.approx([np.sqrt(0.75 * 0.25) / 2, 0.0])
+    assert errors.exact.tolist() == [0, 1]
     assert errors.interval_half_width == pytest.approx([0.15, 0.15])
+    assert errors.freedom.tolist() == [4, np.inf]
 
 
 def test_intervals_miss_by_more_than_rounding_or_not_at_all() -> None:
     kl, point = np.array([1.0]), np.array([[1.0]])
     for shift, coverage in [(0.5e-9, 1), (2e-9, 0), (-0.5e-9, 1), (-2e-9, 0)]:
-        assert errors_of(Interval(point, point + shift, point + shift), kl).coverage == coverage
+        ends = Interval(point, point + shift, point + shift, point)
+        assert errors_of(ends, kl).coverage == coverage
 
 
 def test_a_table_has_a_row_for_each_method_and_n() -> None:
@@ -164,13 +168,19 @@ def test_ours_never_has_more_than_1_1_times_the_papers_error(kept: Table) -> Non
     assert np.any(by_rank > 1.1 * paper)  # the control
 
 
-def test_our_intervals_cover_but_for_responses_that_share_a_pair(kept: Table) -> None:
-    coverage, policy = of(kept, "rank-corrected", "coverage"), of(kept, "rank-corrected", "policy")
-    shared = policy == "language_model_likelihood"
-    assert coverage[~shared].min() > 0.89
-    assert np.mean(coverage[~shared] >= 0.93) > 0.98
-    # there the intervals are short of errors that are nothing beside the paper's
-    ours, paper = of(kept, "rank-corrected", "rmse"), of(kept, "paper", "rmse")
-    missed = shared & (coverage < 0.92)
-    assert np.all(ours[missed] < 0.005 * paper[missed])
+def test_our_intervals_cover_where_many_responses_share_the_error(kept: Table) -> None:
+    coverage, freedom, error = (
+        of(kept, "rank-corrected", column) for column in ("coverage", "freedom", "rmse")
+    )
+    many = (error > 1e-6) & (freedom >= 40) & np.isfinite(freedom)
+    assert many.sum() > 80
+    assert np.mean((coverage[many] >= 0.93) & (coverage[many] <= 0.97)) > 0.95
+    assert coverage[many].min() > 0.92
+    assert coverage[(error > 1e-6)].min() > 0.84
     assert np.mean(of(kept, "paper", "coverage") < 0.5) > 0.5  # the control
+
+
+def test_intervals_cover_at_least_as_often_as_estimates_are_right(kept: Table) -> None:
+    assert np.all(kept["coverage"] >= kept["exact"])
+    assert np.sum(of(kept, "rank-corrected", "exact") >= 0.97) > 300
+    assert of(kept, "rank-only", "exact").mean() < 0.1  # the control

@@ -20,7 +20,9 @@ from bestofn._validation import FloatArray, as_integer_n, as_real_array, reject_
 from bestofn.estimator import kl_estimator
 from bestofn.exact import analytical_kl
 from bestofn.rank_corrected import (
+    Gap,
     Segments,
+    deviations,
     distinct_responses,
     gap_and_error,
     lay_out,
@@ -49,6 +51,8 @@ class Interval(NamedTuple):
     estimate: FloatArray
     lower: FloatArray
     upper: FloatArray
+    freedom: FloatArray
+    """Degrees of freedom of Student's t; inf where nothing is estimated."""
 
 
 def best_of_n_weights(pool_size: int, n: ArrayLike) -> FloatArray:
@@ -177,10 +181,11 @@ def kl_interval(
 ) -> Interval:
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
-    "rank-corrected" and "rank-only": the delta method on the logit of KL over the analytical
-    formula, which keeps the interval between 0 and the formula, with Student's t for
-    Satterthwaite's degrees of freedom. Of length 0 where every response is seen. "paper": the
-    jackknife over the candidates; it covers the mean of the estimator, not the KL below it.
+    "rank-corrected" and "rank-only": the range of the KL as the unseen masses change the way that
+    moves it most (`bestofn.rank_corrected.deviations`), with Student's t for Satterthwaite's
+    degrees of freedom, on the logit of KL over the analytical formula, which keeps it between 0 and
+    the formula. Of length 0 where every response is seen. "paper": the jackknife over the
+    candidates; it covers the mean of the estimator, not the KL below it.
 
     Args:
         log_prob: as for `estimate_kl`.
@@ -191,7 +196,9 @@ def kl_interval(
         response: as for `estimate_kl`.
 
     Returns:
-        The estimate, and the lower and the upper end, each of the shape of `estimate_kl`.
+        The estimate, the lower and the upper end, and the degrees of freedom, each of the shape of
+        `estimate_kl`. With few degrees of freedom the uncertainty is that of a few responses, seen
+        or not, and no interval covers as often as its level says (docs/estimators.md).
 
     Raises:
         ValueError: as `estimate_kl`, or if `level` is not strictly between 0 and 1.
@@ -199,14 +206,14 @@ def kl_interval(
     Examples:
         >>> interval = kl_interval(np.log([0.2, 0.3, 0.3]), [0.0, 1.0, 1.0], 2)
         >>> [round(float(end), 3) for end in interval]  # half of the mass is unseen
-        [0.177, 0.088, 0.192]
+        [0.177, 0.127, 0.19, 4.386]
     """
     quantile = 0.5 + 0.5 * _level(level)
     pools = _checked(log_prob, reward, method, response)
     order = as_integer_n(n, pools.size - (method == "paper"))
     curve = _CURVES[method](pools)
     rows = [curve.interval(k, quantile) for k in order.ravel().tolist()]
-    columns = zip(*rows, strict=True) if rows else ([], [], [])
+    columns = zip(*rows, strict=True) if rows else ([],) * len(Interval._fields)
     return Interval(*(_shaped(list(column), pools.lead, order) for column in columns))
 
 
@@ -218,7 +225,8 @@ def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
         level: coverage aimed at, strictly between 0 and 1.
 
     Returns:
-        The mean, and the lower and the upper end, each of the remaining shape.
+        The mean, the lower and the upper end, and the degrees of freedom, each of the remaining
+        shape.
 
     Raises:
         ValueError: if there are fewer than 2 estimates, one is not finite, or `level` is not
@@ -226,7 +234,7 @@ def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
 
     Examples:
         >>> [round(float(end), 3) for end in mean_interval([1.0, 2.0, 3.0])]
-        [2.0, -0.484, 4.484]
+        [2.0, -0.484, 4.484, 2.0]
     """
     from scipy.special import stdtrit
 
@@ -239,8 +247,9 @@ def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
     prompts = values.shape[0]
     mean = values.mean(axis=0)
     error = values.std(axis=0, ddof=1) / np.sqrt(prompts)
-    half = stdtrit(prompts - 1, 0.5 + 0.5 * _level(level)) * error
-    return Interval(mean, mean - half, mean + half)
+    freedom = np.full(mean.shape, prompts - 1.0)[()]
+    half = stdtrit(freedom, 0.5 + 0.5 * _level(level)) * error
+    return Interval(mean, mean - half, mean + half, freedom)
 
 
 class _Pools(NamedTuple):
@@ -276,8 +285,9 @@ def _paper(pools: _Pools) -> _Curve:
 
         values = value(n)
         estimate = subset_mean(ranked, values, n)
-        half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, values, n)
-        return Interval(estimate, estimate - half, estimate + half)
+        freedom = np.full(estimate.shape, pools.size - 1.0)
+        half = stdtrit(freedom, quantile) * jackknife_error(ranked, values, n)
+        return Interval(estimate, estimate - half, estimate + half, freedom)
 
     return _Curve(lambda n: subset_mean(ranked, value(n), n), interval)
 
@@ -301,27 +311,32 @@ def _from_segments(segments: Segments) -> _Curve:
     def interval(n: int, quantile: float) -> Interval:
         return _logit_interval(segments, n, quantile)
 
-    return _Curve(lambda n: _estimate(segments, n)[0], interval)
+    return _Curve(lambda n: analytical_kl(n) - _gap(segments, n).gap, interval)
 
 
-def _estimate(segments: Segments, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Estimate, standard error and degrees of freedom; best-of-1 is the policy."""
-    if n == 1:
-        return np.zeros(segments.pools), np.zeros(segments.pools), np.ones(segments.pools)
-    gap, error, freedom = gap_and_error(segments, n)
-    formula = analytical_kl(n)
-    return formula - np.clip(gap, 0.0, formula), error, freedom
+def _gap(segments: Segments, n: int) -> Gap:
+    """The estimated gap, from 0 to the formula."""
+    if n == 1:  # best-of-1 is the policy
+        nothing = np.zeros(segments.pools)
+        return Gap(nothing, nothing, nothing, nothing, nothing + np.inf)
+    found = gap_and_error(segments, n)
+    return found._replace(gap=np.clip(found.gap, 0.0, analytical_kl(n)))
 
 
 def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
     from scipy.special import expit, logit, stdtrit
 
-    estimate, error, freedom = _estimate(segments, n)
-    known, formula = error == 0, np.maximum(analytical_kl(n), np.finfo(np.float64).tiny)
-    share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
-    half = stdtrit(freedom, quantile) * error / (formula * share * (1 - share))
-    ends = (formula * expit(logit(share) + side) for side in (-half, half))
-    return Interval(estimate, *(np.where(known, estimate, end) for end in ends))
+    found, formula = _gap(segments, n), analytical_kl(n)
+    estimate, freedom = formula - found.gap, found.freedom
+    exact, scale = np.isinf(freedom), np.maximum(formula, np.finfo(np.float64).tiny)
+    share = np.clip(estimate / scale, 1e-15, 1 - 1e-15)
+    up, down = deviations(found, stdtrit(np.where(exact, 1.0, freedom), quantile))
+
+    def end(side: FloatArray) -> FloatArray:
+        moved = scale * expit(logit(share) + side / (scale * share * (1 - share)))
+        return np.where(exact, estimate, moved)
+
+    return Interval(estimate, end(-up), end(down), freedom)
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}

@@ -29,7 +29,9 @@ from bestofn.subsets import IndexArray
 
 __all__ = [
     "Distinct",
+    "Gap",
     "Segments",
+    "deviations",
     "distinct_responses",
     "gap_and_error",
     "lay_out",
@@ -151,37 +153,81 @@ def lay_out_ranks(reward: FloatArray) -> Segments:
     return _segments(distinct, tied, tied, tied)
 
 
-def gap_and_error(segments: Segments, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The KL gap of each pool, its standard error, and the degrees of freedom of the latter.
+class Gap(NamedTuple):
+    """The estimated KL gap of each pool and what its uncertainty is made of; shape (pools,)."""
+
+    gap: FloatArray
+    """In nats, corrected for its curvature in the estimated masses."""
+    error: FloatArray
+    """Standard error by the delta method, given that the masses sum to 1."""
+    bend: FloatArray
+    """Second derivative of the gap along the steepest change of the masses, one standard error of
+    them being the unit."""
+    rest: FloatArray
+    """Standard deviation of what is not along that change."""
+    freedom: FloatArray
+    """Satterthwaite's degrees of freedom of `error`; inf where nothing is estimated."""
+
+
+def gap_and_error(segments: Segments, n: int) -> Gap:
+    """The KL gap of each pool and its uncertainty.
 
     Args:
         segments: of one or several pools.
         n: a whole number >= 2.
 
-    Returns:
-        The gap in nats, corrected for its curvature in the estimated masses; its standard error by
-        the delta method, given that the masses sum to 1; Satterthwaite's degrees of freedom.
-
     Examples:
         >>> log_prob, reward = np.log([[0.5, 0.5]]), np.array([[0.0, 1.0]])
-        >>> gap, error, _ = gap_and_error(lay_out(distinct_responses(log_prob, reward)), 2)
-        >>> float(gap[0].round(12)), float(error[0])  # all seen: exact
+        >>> found = gap_and_error(lay_out(distinct_responses(log_prob, reward)), 2)
+        >>> float(found.gap[0].round(12)), float(found.error[0])  # all seen: exact
         (0.062335144619, 0.0)
     """
     pieces = _pieces(segments, n)
     part = pieces.copies * pieces.gap
-    shift = pieces.copies * pieces.shift
-    effect = pieces.growth - _up_to(segments, shift)
+    effect = pieces.growth - _up_to(segments, pieces.copies * pieces.shift)
     variance = segments.variance
     mean = _total(segments, variance * effect) / _positive(_total(segments, variance))
-    share = variance * (effect - mean[segments.pool]) ** 2
+    effect -= mean[segments.pool]
+    share = variance * effect**2
     squared = _total(segments, share)
-    freedom = squared**2 / _positive(_total(segments, share**2 / segments.terms))
+    steepest = variance * effect / np.sqrt(_positive(squared))[segments.pool]
+    bias, bend, scatter = _curvature(segments, n, steepest)
     # nothing tells how mass smaller than its seen neighbour divides into outcomes
     unknown = _total(segments, np.where(segments.bounded, part, 0.0))
-    bias, added = _curvature(segments, n)
-    squared += unknown**2 + added
-    return _total(segments, part) - bias, np.sqrt(squared), np.maximum(freedom, 1.0)
+    # across the steepest change, what slopes there are comes from the errors of the masses
+    across = np.maximum(2 * scatter - 0.5 * bend**2, 0.0)
+    error, rest = np.sqrt(np.maximum(squared - 2 * across, 0.0)), np.sqrt(across + unknown**2)
+    # a Poisson number of like terms tells its variance as twice as many squared normals would
+    freedom = 2 * squared**2 / _positive(_total(segments, share**2 / segments.terms))
+    estimated = (squared > 0) | (unknown > 0)
+    freedom = np.where(estimated, np.maximum(freedom, 2.0), np.inf)
+    return Gap(_total(segments, part) - bias, error, bend, rest, freedom)
+
+
+def deviations(found: Gap, quantile: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far the gap can lie above and below its estimate, both >= 0, in nats.
+
+    Along the steepest change of the masses by t standard errors, |t| up to the quantile, the gap
+    moves by a parabola in t whose mean the estimate already has; its range also holds where the
+    gap is flat, and a standard error alone would say that nothing is uncertain.
+
+    Examples:
+        >>> one = np.ones(1)
+        >>> up, down = deviations(Gap(one, 0.1 * one, 0 * one, 0 * one, 9 * one), 2 * one)
+        >>> float(up[0]), float(down[0])  # straight: two standard errors
+        (0.2, 0.2)
+        >>> up, down = deviations(Gap(one, 0 * one, 0.1 * one, 0 * one, 9 * one), 2 * one)
+        >>> float(up[0].round(12)), float(down[0].round(12))  # at a minimum
+        (0.15, 0.05)
+    """
+    _, error, bend, rest, _ = found
+    flat = np.abs(bend) * quantile > error  # the vertex is within reach
+    vertex = np.where(flat, -error / np.where(flat, bend, 1.0), quantile)
+    steps = np.stack([-quantile, vertex, quantile])
+    moves = error * steps + 0.5 * bend * (steps**2 - 1)
+    other = quantile * rest
+    up, down = np.maximum(moves.max(axis=0), 0.0), np.maximum(-moves.min(axis=0), 0.0)
+    return np.hypot(up, other), np.hypot(down, other)
 
 
 def _shared(d: Distinct) -> BoolArray:
@@ -347,15 +393,17 @@ def _entropy(density: FloatArray) -> FloatArray:
     return np.asarray(density * np.log(np.maximum(density, 1e-300)))
 
 
-def _curvature(s: Segments, n: int) -> tuple[FloatArray, FloatArray]:
-    """Mean of the second-order term of the gap in the ends of tied outcomes; variance it adds.
+def _curvature(
+    s: Segments, n: int, steepest: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Second-order terms of the gap in the ends of tied outcomes.
 
-    With one end of variance v between two outcomes the mean is b = gap'' v/2. The term itself has
-    variance 2 b^2, and the slope, known only up to gap'' times the error of the end, adds 4 b^2 on
-    average. Several ends are taken as independent.
+    Returns:
+        Their mean; the second derivative along the change `steepest` of the masses; the sum over
+        the ends of the squared mean, half of the variance of the terms if the ends are independent.
     """
     total = _total(s, s.variance)[s.pool]
-    to_end = _up_to(s, s.variance)
+    to_end, move = _up_to(s, s.variance), _up_to(s, steepest)
     tied = np.flatnonzero(s.tied & (s.variance > 0) & (n * s.piece > CONTINUUM))
     pool, v_low, v_high, v = s.pool[tied], (to_end - s.variance)[tied], to_end[tied], total[tied]
     # the ends are sums of masses that together sum to 1
@@ -366,12 +414,16 @@ def _curvature(s: Segments, n: int) -> tuple[FloatArray, FloatArray]:
     )
     lower, upper = np.maximum(s.start[tied], 1e-300), s.start[tied] + s.mass[tied]
     low_low, low_high, high_high = _second_slopes(n, lower, upper, s.mass[tied])
-    low = 0.5 * (np.where(at_low > 0, low_low, 0.0) * at_low + low_high * both)
+    low_low = np.where(at_low > 0, low_low, 0.0)
+    move_low, move_high = (move - steepest)[tied], move[tied]
+    bend = low_low * move_low**2 + 2 * low_high * move_low * move_high + high_high * move_high**2
+    low = 0.5 * (low_low * at_low + low_high * both)
     high = 0.5 * (high_high * at_high + low_high * both)
     # the lower end of an outcome is the upper end of the one before
     follows = np.diff(pool, append=-1) == 0
     at_end = high + np.where(follows, np.roll(low, -1), 0.0)
-    return _sum(pool, low + high, s.pools), 6 * _sum(pool, at_end**2, s.pools)
+    mean, bend, squares = (_sum(pool, term, s.pools) for term in (low + high, bend, at_end**2))
+    return mean, bend, squares
 
 
 def _second_slopes(

@@ -1,4 +1,4 @@
-"""Best-of-n by simulation: selections, pools of scored candidates, and the estimator's errors."""
+"""Best-of-n by simulation: selections, draws of responses, and the estimator's errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from bestofn.policy import Policy
 __all__ = [
     "LITERAL_BUDGET",
     "EstimatorErrors",
-    "draw_pool",
     "draw_responses",
     "draw_selections",
     "draw_selections_literally",
@@ -164,43 +163,6 @@ def draw_responses(log_prob: ArrayLike, size: Size, rng: np.random.Generator) ->
         >>> draw_responses(np.log([0.2, 0.8]), 5, np.random.default_rng(0)).tolist()
         [1, 1, 0, 0, 1]
     """
-    mass = np.exp(_normalised(log_prob))
-    return rng.choice(mass.size, size=size, p=mass / mass.sum())
-
-
-def draw_pool(
-    log_prob: ArrayLike, reward: ArrayLike, size: Size, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """A pool of independent responses, each with its log-probability and reward.
-
-    Args:
-        log_prob: as for `draw_responses`.
-        reward: reward of each response, shape (R,).
-        size: number of candidates N, or the shape of several pools, (..., N).
-        rng: source of randomness.
-
-    Returns:
-        The candidates' normalised log-probabilities and their rewards, both of shape `size`.
-
-    Raises:
-        ValueError: as `draw_responses`, or if the lengths differ.
-
-    Examples:
-        >>> rng = np.random.default_rng(0)
-        >>> log_prob, reward = draw_pool(np.log([0.2, 0.8]), [1.0, 0.0], 5, rng)
-        >>> np.exp(log_prob).round(1).tolist(), reward.tolist()
-        ([0.8, 0.8, 0.2, 0.2, 0.8], [0.0, 0.0, 1.0, 1.0, 0.0])
-    """
-    log_prob, reward = _normalised(log_prob), as_real_vector("reward", reward)
-    if log_prob.size != reward.size:
-        raise ValueError(
-            f"log_prob and reward must have equal lengths, got {log_prob.size} and {reward.size}"
-        )
-    drawn = draw_responses(log_prob, size, rng)
-    return log_prob[drawn], reward[drawn]
-
-
-def _normalised(log_prob: ArrayLike) -> FloatArray:
     log_prob = as_real_vector("log_prob", log_prob)
     reject_entries(
         "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
@@ -208,8 +170,8 @@ def _normalised(log_prob: ArrayLike) -> FloatArray:
     largest = log_prob.max()
     if largest == -np.inf:
         raise ValueError("log_prob is -inf everywhere: expected a response of probability > 0")
-    normalised: FloatArray = log_prob - largest - np.log(np.sum(np.exp(log_prob - largest)))
-    return normalised
+    mass = np.exp(log_prob - largest)
+    return rng.choice(mass.size, size=size, p=mass / mass.sum())
 
 
 def simulate_kl_estimator(

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from bestofn._validation import FloatArray
 from bestofn.exact import analytical_kl, exact_kl
 from bestofn.policy import Policy
 from bestofn.pool import METHODS, Interval, kl_interval
-from bestofn.simulate import draw_pool, stream
+from bestofn.simulate import draw_responses, stream
 
 __all__ = ["FORMULA", "LEVEL", "TOLERANCE", "Errors", "compare_methods", "errors_of"]
 
@@ -43,7 +44,9 @@ class Errors(NamedTuple):
     rmse_standard_error: FloatArray
     coverage: FloatArray
     coverage_standard_error: FloatArray
+    exact: FloatArray
     interval_half_width: FloatArray
+    freedom: FloatArray
 
 
 def errors_of(interval: Interval, kl: FloatArray) -> Errors:
@@ -55,11 +58,13 @@ def errors_of(interval: Interval, kl: FloatArray) -> Errors:
 
     Returns:
         For each n: the mean estimate; its bias; the root mean square error; the share of intervals
-        that contain the KL, up to `TOLERANCE`; half the mean length; and standard errors.
+        that contain the KL, up to `TOLERANCE`; the share of estimates that are the KL, as far; half
+        the mean length; the median degrees of freedom; and standard errors.
 
     Examples:
         >>> estimate = np.array([[0.0], [2.0]])
-        >>> errors = errors_of(Interval(estimate, estimate - 1, estimate + 0.5), np.array([1.0]))
+        >>> interval = Interval(estimate, estimate - 1, estimate + 0.5, 0 * estimate + 9)
+        >>> errors = errors_of(interval, np.array([1.0]))
         >>> [float(errors.bias[0]), float(errors.rmse[0]), float(errors.coverage[0])]
         [0.0, 1.0, 0.5]
     """
@@ -78,28 +83,29 @@ def errors_of(interval: Interval, kl: FloatArray) -> Errors:
         rmse_standard_error=np.divide(spread, 2 * rmse, out=np.zeros_like(rmse), where=rmse > 0),
         coverage=coverage,
         coverage_standard_error=np.sqrt(coverage * (1 - coverage) / repeats),
+        exact=np.mean(np.abs(error) <= TOLERANCE, axis=0),
         interval_half_width=0.5 * np.mean(interval.upper - interval.lower, axis=0),
+        freedom=np.median(interval.freedom, axis=0),
     )
 
 
 def _pools(
-    log_prob: FloatArray, reward: FloatArray, pool_size: int, repeats: int, rng: np.random.Generator
-) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Independent pools of one policy, in batches of shape (pools, N) of bounded size.
+    log_prob: FloatArray, pool_size: int, repeats: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
+    """Independent pools of one policy, in batches of bounded size.
 
     Args:
         log_prob: natural log-probability of each response of the policy.
-        reward: reward of each.
         pool_size: number of candidates N of a pool.
         repeats: number of pools in all.
         rng: source of randomness.
 
     Yields:
-        Log-probabilities and rewards of the candidates of a batch of pools.
+        The responses of the candidates of a batch of pools, shape (pools, N).
     """
     batch = max(1, CANDIDATES // pool_size)
     for start in range(0, repeats, batch):
-        yield draw_pool(log_prob, reward, (min(batch, repeats - start), pool_size), rng)
+        yield draw_responses(log_prob, (min(batch, repeats - start), pool_size), rng)
 
 
 def compare_methods(
@@ -135,8 +141,9 @@ def compare_methods(
     """
     orders = np.array([k for k in n if 2 <= k <= pool_size // 2], dtype=np.int64)
     kl = exact_kl(Policy(log_prob, reward), orders)
-    pools = _pools(log_prob, reward, pool_size, repeats, stream(seed, "pool", name, pool_size))
-    batches = [_intervals(*batch, orders) for batch in pools]
+    log_prob = log_prob - logsumexp(log_prob)
+    pools = _pools(log_prob, pool_size, repeats, stream(seed, "pool", name, pool_size))
+    batches = [_intervals(log_prob[pool], reward[pool], pool, orders) for pool in pools]
     tables = []
     for method in batches[0]:
         parts = zip(*(batch[method] for batch in batches), strict=True)
@@ -156,9 +163,10 @@ def compare_methods(
 
 
 def _intervals(
-    log_prob: FloatArray, reward: FloatArray, n: NDArray[np.int64]
+    log_prob: FloatArray, reward: FloatArray, response: NDArray[np.intp], n: NDArray[np.int64]
 ) -> dict[str, Interval]:
     formula = np.broadcast_to(analytical_kl(n), (len(reward), n.size))
-    return {method: kl_interval(log_prob, reward, n, method, level=LEVEL) for method in METHODS} | {
-        FORMULA: Interval(formula, formula, formula)
-    }
+    return {
+        method: kl_interval(log_prob, reward, n, method, level=LEVEL, response=response)
+        for method in METHODS
+    } | {FORMULA: Interval(formula, formula, formula, np.full(formula.shape, np.inf))}

@@ -39,21 +39,24 @@ def plot(study: str, figures: Iterable[str]) -> None:
                 _compare(axes, cells, error, rival)
                 axes.set(xlabel=f"{name}, {title} (nats)")
             row[0].set(ylabel=f"{name}, {OURS} (nats)")
-        for axes, method in zip(grid[:, -1], (OURS, "paper"), strict=True):
-            _plot_coverage(axes, cells, method)
-            axes.set(ylabel=f"coverage, {RIVALS.get(method, method)}")
+        _plot_coverage(grid[0, -1], cells, OURS, f"freedom {OURS}")
+        grid[0, -1].set(xlim=(1, None), ylim=(0.75, 1.01), xlabel="degrees of freedom")
+        _plot_coverage(grid[1, -1], cells, "paper", "ratio")
+        grid[1, -1].set(xlabel="$N/n$")
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
         for axes in grid.flat:
-            axes.get_legend().remove()
+            if legend := axes.get_legend():  # of an empty panel there is none
+                legend.remove()
 
 
 def _cells(study: pd.DataFrame) -> pd.DataFrame:
     """A row for each policy, pool size and n; columns such as `rmse paper`."""
+    errors, interval = ["rmse", "bias"], ["coverage", "freedom"]
     wide = study.pivot(
-        index=["policy", "pool_size", "n"], columns="method", values=["rmse", "bias", "coverage"]
+        index=["policy", "pool_size", "n"], columns="method", values=errors + interval
     )
     wide.columns = [" ".join(names) for names in wide.columns]
-    errors = [name for name in wide.columns if not name.startswith("coverage")]
+    errors = [name for name in wide.columns if name.startswith(tuple(errors))]
     wide[errors] = wide[errors].abs().clip(lower=FLOOR)
     wide = wide.reset_index()
     size = np.where(wide["pool_size"] >= 10 * wide["n"], LARGE, "smaller pools")
@@ -70,11 +73,12 @@ def _compare(axes: Axes, cells: pd.DataFrame, error: str, rival: str) -> None:
     axes.set(xlim=ends, ylim=ends, ylabel="")
 
 
-def _plot_coverage(axes: Axes, cells: pd.DataFrame, method: str) -> None:
+def _plot_coverage(axes: Axes, cells: pd.DataFrame, method: str, x: str) -> None:
     axes.axhspan(*NOMINAL, color=COLOURS["yellow"], alpha=0.5, linewidth=0)
-    _scatter(axes, cells, "ratio", f"coverage {method}")
+    shown = np.isfinite(cells[x]) & (cells[f"rmse {method}"] > FLOOR)
+    _scatter(axes, cells.assign(**{x: cells[x].where(shown)}), x, f"coverage {method}")
     use_log_axes(axes)
-    axes.set(ylim=(0, 1.02), xlabel="$N/n$")
+    axes.set(ylim=(0, 1.02), ylabel=f"coverage, {RIVALS.get(method, method)}")
 
 
 def _scatter(axes: Axes, cells: pd.DataFrame, x: str, y: str) -> None:
