@@ -225,6 +225,18 @@ def test_lower_values_with_ties_forgotten_are_found() -> None:
 
 
 def test_a_rival_better_than_the_optimum_is_found() -> None:
-    curve = pd.DataFrame({"method": ["m"], "parameter": [1.0], "win_rate": [2 / 3], "kl": [0.19]})
-    assert CHECKS["rivals_pay_more"]({"curves": curve}).verdict == NUMERICAL
-    assert CHECKS["rivals_pay_more"]({"curves": curve.assign(kl=0.17)}).verdict == REFUTED
+    curves = pd.DataFrame({"method": ["m"], "parameter": [1.0], "win_rate": [2 / 3], "kl": [0.19]})
+    rivals = curves.rename(columns={"parameter": "n"}).assign(policy="b")
+    good = {"curves": curves, "rivals": rivals}
+    assert CHECKS["rivals_pay_more"](good).verdict == NUMERICAL
+    for name, table in good.items():
+        found = CHECKS["rivals_pay_more"](good | {name: table.assign(kl=0.17)})
+        assert found.verdict == REFUTED
+
+
+def test_a_rival_that_atoms_help_is_found() -> None:
+    rivals = pd.DataFrame({"policy": ["b"], "n": [4], "kl": [0.1], "win_rate": [0.7]})
+    rivals = rivals.assign(largest_kl=0.1, largest_win_rate=0.75)
+    assert CHECKS["atoms_only_lower"]({"rivals": rivals}).verdict == NUMERICAL
+    for worse in ({"kl": 0.11}, {"win_rate": 0.76}):
+        assert CHECKS["atoms_only_lower"]({"rivals": rivals.assign(**worse)}).verdict == REFUTED

@@ -109,8 +109,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         estimate(name, policy, exact, selections=10, repeats=5, seed=0, output=estimates)
     tabulate_tradeoffs(
         NAMES,
+        tables(folder, "policies"),
         tables(folder, "exact"),
-        *tables(folder, "tradeoffs", ["policies", "curves", "thresholds"]),
+        *tables(folder, "tradeoffs", ["policies", "rivals", "curves", "thresholds"]),
     )
     policies = dict(zip(NAMES, tables(folder, "policies"), strict=True))
     study(policies, [32, 64], [2, 4, 16], 10, 0, *tables(folder, "study", ["estimators"]))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mpmath as mp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from scipy.special import xlogy
 from bestofn.exact import analytical_kl, exact_kl, exact_win_rate
 from bestofn.io import read_table, write_table
 from bestofn.policy import Policy
+from bestofn.rivals import top_k
 from bestofn.tradeoff import (
     Tradeoff,
     best_of_n_tradeoff,
@@ -236,9 +238,12 @@ def test_script_compares_policies_with_the_optimum(tmp_path: Path) -> None:
     for name, policy in zip(names, policies, strict=True):
         table = {"n": n, "kl": exact_kl(policy, n), "win_rate": exact_win_rate(policy, n)}
         write_table(table, tmp_path / f"{name}.parquet")
+        responses = {"log_prob": policy.log_mass, "reward": policy.reward}
+        write_table(responses, tmp_path / f"{name}_responses.parquet")
     exact = [str(tmp_path / f"{name}.parquet") for name in names]
-    outputs = [str(tmp_path / f"{name}.parquet") for name in ("out", "curves", "thresholds")]
-    tradeoffs.main(names, exact, *outputs)
+    listed = [str(tmp_path / f"{name}_responses.parquet") for name in names]
+    outputs = [str(tmp_path / f"{name}.parquet") for name in ("out", "rivals", "curves", "least")]
+    tradeoffs.main(names, listed, exact, *outputs)
     assert read_table(outputs[-1])["n"].tolist() == [7, 17, 999]
     found = read_table(tmp_path / "out.parquet")
     assert list(found) == ["policy", "n", "kl", "win_rate", "optimal_kl", "excess"]
@@ -250,6 +255,26 @@ def test_script_compares_policies_with_the_optimum(tmp_path: Path) -> None:
     )
     assert np.all(found["excess"][above] > 0)
     assert found["optimal_kl"][1] == pytest.approx(float(optimal_kl(0.625)), rel=1e-14)
+
+
+def test_script_compares_rivals_on_policies(tmp_path: Path) -> None:
+    policies = {"one": [1.0], "staircase": [0.9, 0.09, 0.01]}
+    for name, p in policies.items():
+        responses = {"log_prob": np.log(p), "reward": np.arange(len(p))}
+        write_table(responses, tmp_path / f"{name}.parquet")
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in policies}
+    tradeoffs.compare_rivals(paths, str(tmp_path / "rivals.parquet"))
+    found = pd.read_parquet(tmp_path / "rivals.parquet").set_index(["policy", "method", "n"])
+    assert len(found) == 2 * 3 * len(tradeoffs.DRAWS)
+    assert found.loc["one"].kl.abs().max() < 1e-12
+    policy = Policy.from_probabilities(policies["staircase"])
+    row = found.xs(("staircase", "top_k", 16))
+    expected, limit = top_k(16, 2, policy), top_k(16, 2)
+    assert tuple(row[: len(expected)]) == pytest.approx(expected)
+    assert (row.largest_win_rate, row.largest_kl) == pytest.approx(limit[:2])
+    soft = found.xs(("staircase", "soft_best_of_n", 4))
+    assert (soft.largest_win_rate, soft.largest_kl) == pytest.approx(best_of_n_tradeoff(4)[:2])
+    assert np.all(found.kl <= found.largest_kl)
 
 
 def test_script_tabulates_every_method(tmp_path: Path) -> None:

@@ -208,6 +208,19 @@ def test_a_broken_config_is_refused_before_any_job(
     assert "rule " not in done.stdout
 
 
+def test_a_key_given_twice_is_refused_before_any_job(finished: Path) -> None:
+    path = finished / "config/config.yaml"
+    with path.open("a", encoding="utf-8") as file:
+        file.write("seed: 2\n")
+    try:
+        done = run_snakemake(finished)
+    finally:
+        configure(finished, TINY)
+    assert done.returncode != 0
+    assert re.search(r"config\.yaml, line \d+: the key 'seed' appears again", done.stdout)
+    assert "rule " not in done.stdout
+
+
 def test_results_can_go_elsewhere(tmp_path: Path, finished: Path) -> None:
     elsewhere = ("--directory", str(tmp_path))
     succeed(finished, *elsewhere, "audit", "figures/regime_map.png")

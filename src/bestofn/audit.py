@@ -246,12 +246,23 @@ def _ties_never_lower(tables: Mapping[str, pd.DataFrame]) -> Finding:
 
 
 def _rivals_pay_more(tables: Mapping[str, pd.DataFrame]) -> Finding:
-    """No method without atoms pays less than the least KL at its win rate."""
+    """No method pays less than the least KL at its win rate, without atoms or on a policy."""
     curves = tables["curves"].dropna(subset="win_rate")  # of the blockwise bound there is none
-    least = optimal_kl(curves.win_rate.clip(lower=0.5).to_numpy())
-    margin = (curves.kl / least - 1).where(least > 0).dropna()
-    found = _float_finding(margin, curves.assign(policy=curves.method, n=curves.parameter))
+    cells = pd.concat(
+        [curves.assign(policy=curves.method, n=curves.parameter), tables["rivals"]],
+        ignore_index=True,
+    )
+    least = optimal_kl(cells.win_rate.clip(lower=0.5).to_numpy())
+    margin = (cells.kl / least - 1).where(least > 0).dropna()
+    found = _float_finding(margin, cells)
     return found._replace(worst_at=found.worst_at.replace("n =", "parameter ="))
+
+
+def _atoms_only_lower(tables: Mapping[str, pd.DataFrame]) -> Finding:
+    """On a policy no rival has a larger KL or win rate than it can come to without atoms."""
+    cells = tables["rivals"]
+    ratios = [cells.largest_kl / cells.kl, cells.largest_win_rate / cells.win_rate]
+    return _float_finding(pd.concat(ratios) - 1, cells)
 
 
 def _float_finding(margins: pd.Series[float], cells: pd.DataFrame) -> Finding:
@@ -349,6 +360,7 @@ CHECKS: Mapping[str, Callable[[Mapping[str, pd.DataFrame]], Finding]] = {
     "search_tells_true_from_false": _search_tells_true_from_false,
     "ties_never_lower": _ties_never_lower,
     "rivals_pay_more": _rivals_pay_more,
+    "atoms_only_lower": _atoms_only_lower,
     "studies_agree": _studies_agree,
     "rank_corrected_rmse": _rank_corrected_rmse,
     "rank_corrected_third": _rank_corrected_third,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bestofn.certify import QUANTITIES, Inequality
 from bestofn.checks import Check
+from bestofn.config import read_yaml
 
 __all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 
@@ -77,6 +76,7 @@ class FunctionCheck(_Record):
     """A check of its own: the name of a function in `bestofn.audit.CHECKS`."""
 
     run: Literal[
+        "atoms_only_lower",
         "interval_coverage",
         "rank_corrected_rmse",
         "rank_corrected_third",
@@ -135,10 +135,7 @@ def load_claims(path: str | os.PathLike[str]) -> list[Claim]:
         ...     load_claims(file.name)[0].expected
         'unknown'
     """
-    try:
-        records = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: {error}: expected YAML") from None
+    records = read_yaml(path)
     if not isinstance(records, list) or not records:
         raise ValueError(f"{path}: expected a list of at least one claim")
     claims = [_claim(record, f"{path}, claim {i}") for i, record in enumerate(records)]

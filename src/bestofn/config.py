@@ -3,15 +3,64 @@
 from __future__ import annotations
 
 import math
+import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from bestofn.families import make_responses
 
-__all__ = ["validate_config"]
+__all__ = ["read_yaml", "validate_config"]
+
+
+def read_yaml(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 # whatever the file holds
+    """The content of a YAML file, in which no mapping may have a key twice (ours).
+
+    YAML readers keep the last of two equal keys and lose the other without a word.
+
+    Args:
+        path: such as config/config.yaml.
+
+    Raises:
+        ValueError: naming the file, the line and the key, or what is no YAML.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "a.yaml")
+        ...     _ = file.write_text("{seed: 1, study: quick, seed: 2}")
+        ...     try:
+        ...         read_yaml(file)
+        ...     except ValueError as error:
+        ...         print(str(error).removeprefix(folder))
+        /a.yaml, line 1: the key 'seed' appears again: expected once
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        content, root = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: {error}: expected YAML") from None
+    for key in _repeated_keys(root):
+        line = key.start_mark.line + 1
+        raise ValueError(f"{path}, line {line}: the key {key.value!r} appears again: expected once")
+    return content
+
+
+def _repeated_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_keys(item)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)  # a string: every key here is a scalar, as safe_load wants
+            yield from _repeated_keys(value)
 
 
 def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ rule claims:
         exact=for_policies("exact", POLICIES),
         estimates=for_policies("estimates", POLICIES),
         curves="results/tradeoffs/curves.parquet",
+        rivals="results/tradeoffs/rivals.parquet",
         adversary=["results/study/adversary_quick.csv", full_study("adversary")],
         estimators=["results/study/estimators_quick.csv", full_study("estimators")],
         library=library("workflow/scripts/claims.py"),

@@ -4,25 +4,25 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 # Jobs inherit it; it comes before any installed version of the library.
-os.environ.update(PYTHONPATH=str(ROOT / "src"))
+inherited = os.environ.get("PYTHONPATH")
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, (str(ROOT / "src"), inherited))))
 
 from bestofn.claims import InequalityCheck, load_claims, reject_unknown
-from bestofn.config import validate_config
+from bestofn.config import read_yaml, validate_config
 from bestofn.grid import integer_grid
 from bestofn.provenance import library_modules
 
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 
 try:
-    validate_config(
-        config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    )
+    for path in workflow.configfiles:
+        read_yaml(path)  # Snakemake's own reader lets a key appear twice
+    validate_config(config, read_yaml(ROOT / "workflow/schemas/config.schema.yaml"))
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
     N_GRID = integer_grid(**config["n_grid"])
     reject_unknown(CLAIMS, config["policies"], [*N_GRID, *config["certification"]["n"]])

@@ -2,12 +2,14 @@
 
 
 rule tradeoffs:
-    """Win rate against KL: every policy, and the curves of best-of-n and its rivals."""
+    """Win rate against KL: best-of-n and its rivals, on every policy and as curves without atoms."""
     input:
+        policies=for_policies("policies", POLICIES),
         exact=for_policies("exact", POLICIES),
         library=library("workflow/scripts/tradeoffs.py"),
     output:
         policies="results/tradeoffs/policies.parquet",
+        rivals="results/tradeoffs/rivals.parquet",
         curves="results/tradeoffs/curves.parquet",
         thresholds="results/tradeoffs/thresholds.parquet",
     log:

@@ -19,6 +19,7 @@ class Inputs(Protocol):
     exact: Sequence[str]
     estimates: Sequence[str]
     curves: str
+    rivals: str
     adversary: Sequence[str]
     estimators: Sequence[str]
 
@@ -38,6 +39,7 @@ def audit(
         "exact": _concatenated(policies, inputs.exact),
         "estimates": _concatenated(policies, inputs.estimates),
         "curves": pd.read_parquet(inputs.curves),
+        "rivals": pd.read_parquet(inputs.rivals),
         "adversary": pd.concat(map(pd.read_csv, inputs.adversary), ignore_index=True),
         "estimators": full,
         "estimators_quick": quick,

@@ -1,4 +1,4 @@
-"""Win rate against KL: best-of-n of every policy, and the curves of all methods without atoms."""
+"""Win rate against KL: best-of-n and its rivals on every policy, and their curves without atoms."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bestofn.io import log_to, read_table, write_table
+from bestofn.policy import Policy
 from bestofn.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
 from bestofn.tradeoff import (
     Tradeoff,
@@ -25,7 +26,11 @@ FRACTIONS = (0.01, 0.001)
 """Excess KL over the optimum for which the least n is tabulated."""
 
 DRAWS = (4, 16, 64)
-"""Values of n whose soft best-of-n and top-k curves are drawn, and of K in blockwise best-of-K."""
+"""Values of n whose soft best-of-n and top-k curves are drawn, and of K in blockwise best-of-K.
+The rivals of policies have them too: of each n or, for Best-of-Poisson, on average."""
+
+SOFTNESS = 0.1
+"""Temperature of soft best-of-n on a policy, in ranges of its rewards."""
 
 
 class Curve(NamedTuple):
@@ -61,6 +66,34 @@ def _compare(policy: str, path: str) -> dict[str, NDArray[np.generic]]:
         "optimal_kl": least,
         "excess": excess,
     }
+
+
+def compare_rivals(responses: Mapping[str, str], output: str) -> None:
+    """The rivals on each policy, beside what they can come to at most.
+
+    Args:
+        responses: name of a policy -> its table of responses.
+        output: a table of `policy, method, n, win_rate, kl, draws, largest_win_rate, largest_kl`.
+            The largest are those without atoms; of soft best-of-n, which depends on the rewards
+            and not only on their order, those of best-of-n.
+    """
+    rows = [
+        (policy, method, n, *map(float, found), float(limit.win_rate), float(limit.kl))
+        for policy, path in responses.items()
+        for method, n, found, limit in _rivals_of(path)
+    ]
+    names = ("policy", "method", "n", *Tradeoff._fields, "largest_win_rate", "largest_kl")
+    write_table(dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True)), output)
+
+
+def _rivals_of(path: str) -> Iterator[tuple[str, int, Tradeoff, Tradeoff]]:
+    table = read_table(path)
+    policy = Policy(table["log_prob"], table["reward"])
+    temperature = SOFTNESS * (float(np.ptp(policy.reward)) or 1.0)  # one outcome has no range
+    for n in DRAWS:
+        yield "best_of_poisson", n, best_of_poisson(n - 1, policy), best_of_poisson(n - 1)
+        yield "top_k", n, top_k(n, 2, policy), top_k(n, 2)
+        yield "soft_best_of_n", n, soft_best_of_n(n, temperature, policy), best_of_n_tradeoff(n)
 
 
 def tabulate_curves(output: str) -> None:
@@ -132,10 +165,18 @@ def tabulate_thresholds(output: str) -> None:
 
 
 def main(
-    policies: Iterable[str], exact: Iterable[str], comparison: str, curves: str, thresholds: str
+    policies: Iterable[str],
+    responses: Iterable[str],
+    exact: Iterable[str],
+    comparison: str,
+    rivals: str,
+    curves: str,
+    thresholds: str,
 ) -> None:
-    """All tables; `exact` in the order of `policies`."""
-    compare_policies(dict(zip(policies, exact, strict=True)), comparison)
+    """All tables; `responses` and `exact` in the order of `policies`."""
+    names = list(policies)
+    compare_policies(dict(zip(names, exact, strict=True)), comparison)
+    compare_rivals(dict(zip(names, responses, strict=True)), rivals)
     tabulate_curves(curves)
     tabulate_thresholds(thresholds)
 
@@ -144,8 +185,10 @@ if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         main(
             snakemake.params.policies,
+            snakemake.input.policies,
             snakemake.input.exact,
             snakemake.output.policies,
+            snakemake.output.rivals,
             snakemake.output.curves,
             snakemake.output.thresholds,
         )
