@@ -162,10 +162,15 @@ def test_coverage_is_held_to_its_level_where_many_responses_share_the_error() ->
     assert measured("interval_coverage").verdict == NUMERICAL
     for coverage in (0.89, 0.98):
         assert measured("interval_coverage", coverage=[coverage, 0.5]).verdict == REFUTED
-    few = pd.concat([study_of(), study_of(freedom=[39, 99], coverage=[0.8, 0.5]).assign(n=3)])
+    few = pd.concat([study_of(), study_of(freedom=[19, 99], coverage=[0.8, 0.5]).assign(n=3)])
     found = CHECKS["interval_coverage"]({"estimators": few})
-    assert found.verdict == NUMERICAL
-    assert "elsewhere 80.0% to 80%" in found.method
+    assert (found.verdict, found.cells) == (NUMERICAL, 1)
+    assert found.worst_margin == pytest.approx(0.1)
+    many = pd.concat([study_of(), study_of(coverage=[0.8, 0.5]).assign(n=3)])
+    found = CHECKS["interval_coverage"]({"estimators": many})
+    assert (found.verdict, found.cells) == (REFUTED, 2)
+    assert found.worst_margin == pytest.approx(-0.4)
+    assert found.worst_at == "b, N = 100, n = 3"
 
 
 def search(verdict: str, expected: str) -> Finding:

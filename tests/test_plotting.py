@@ -76,6 +76,7 @@ DRAWINGS = {
     "pool_estimators": Drawing("figure_pool", lambda f: [str(f / "study/estimators.csv")]),
     "all_bounds": Drawing("figure_all_bounds", lambda f: tables(f, "exact", ["binary"])),
     "ties": Drawing("figure_ties", lambda f: (NAMES, tables(f, "exact"))),
+    "divergences": Drawing("figure_divergences", lambda f: [tables(f, "exact")]),
     "rivals": Drawing("figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"])),
 }
 """Figures 3 and 4 are Figure 2 of other policies."""

@@ -278,8 +278,10 @@ def test_order_and_scale_of_rewards_do_not_matter(
     np.testing.assert_array_equal(first.lower[exact], first.upper[exact])
     assert np.all((first.lower <= first.estimate) & (first.estimate <= first.upper))
     assert np.all((first.estimate >= 0) & (first.estimate <= analytical_kl(n)))
-    wider = kl_interval(log_prob, reward, n, method, level=0.99)
-    assert np.all((wider.lower <= first.lower) & (first.upper <= wider.upper))
+    for level in (0.99, 1 - 1e-16):
+        wider = kl_interval(log_prob, reward, n, method, level=level)
+        assert np.all((wider.lower <= first.lower) & (first.upper <= wider.upper))
+        assert np.isfinite(wider[:3]).all()
 
 
 def test_many_pools_at_once_equal_one_by_one() -> None:
@@ -380,6 +382,21 @@ def test_deviations_are_the_range_of_a_parabola(
         assert side.item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_ends_of_classes_that_do_not_touch_are_apart() -> None:
+    reward = np.concatenate([np.zeros(40), np.arange(1, 11), np.full(50, 20)])[None]
+    s = lay_out_ranks(reward)
+    assert np.flatnonzero(s.tied).tolist() == [0, s.mass.size - 1]
+    mean, _, squares = rank_corrected._curvature(s, 7, np.zeros(s.mass.size))
+    at_end = []
+    for k, derivative in ((0, 2), (-1, 0)):  # the upper end of the first, the lower of the last
+        lower, upper = s.start[[k]], s.start[[k]] + s.mass[[k]]
+        second = rank_corrected._second_slopes(7, np.maximum(lower, 1e-300), upper, s.mass[[k]])
+        below = s.variance[: 1 if k == 0 else k].sum() / s.variance.sum()
+        at_end.append(0.5 * second[derivative].item() * below * (1 - below) * s.variance.sum())
+    assert mean.item() == pytest.approx(sum(at_end))
+    assert squares.item() == pytest.approx(sum(b**2 for b in at_end))
+
+
 def test_segments_fill_the_unit_interval() -> None:
     for responses in (
         dirichlet(0.3, 50, np.random.default_rng(1)),
@@ -422,7 +439,7 @@ def test_seen_responses_leave_equal_gaps_around_them() -> None:
 def test_shift_is_a_derivative_on_both_sides_of_its_switch(p: float) -> None:
     one, no = np.array([1.0]), np.array([False])
     start = one * 0.8 - 0.5 * p
-    segments = Segments(1, np.array([0]), start, p * one, p * one, no, no, one, one)
+    segments = Segments(1, 9, one, np.array([0]), start, p * one, p * one, no, no, one, one)
     with mpmath.workdps(40):
         slope = mpmath.diff(lambda u: gap(12, u - p / mpmath.mpf(2), u + p / mpmath.mpf(2)), 0.8)
     found = rank_corrected._pieces(segments, 12).shift
@@ -480,6 +497,40 @@ def test_errors_are_a_third_of_the_papers_and_intervals_cover(
     assert np.all(covered[0] >= 0.9)
     # the control: the paper's estimator is biased, so its intervals miss
     assert np.all(covered[1][:2] < 0.7)
+
+
+@pytest.mark.parametrize("size", [2, 5, 32, 100, 333])
+def test_a_pool_of_one_class_can_have_missed_another(size: int) -> None:
+    n = np.arange(2, size + 1)
+    unlikely, reward, chance = np.full(size, -35.0), np.zeros(size), np.log(0.05) / size
+    for response in (None, np.arange(size)):
+        found = kl_interval(unlikely, reward, n, response=response)
+        np.testing.assert_allclose(found.estimate, 0, atol=1e-10)
+        np.testing.assert_allclose(found.lower, 0, atol=1e-10)
+        above, below = analytical_kl(n) * (1 - 0.05 ** (n / size)), kl_estimator(chance, n)
+        np.testing.assert_allclose(found.upper, np.maximum(above, below))
+        assert np.all(found.freedom == 2)
+    likely = np.full(size, np.log(0.999 / size))  # no more than 0.001 can have been missed
+    found = kl_interval(likely, reward, n, response=np.arange(size))
+    above, below = analytical_kl(n) * (1 - 0.999**n), kl_estimator(np.log(0.999), n)
+    np.testing.assert_allclose(found.upper, np.maximum(above, below))
+
+
+@pytest.mark.parametrize("pass_rate", [0.01, 0.03, 0.97, 0.99])
+def test_intervals_cover_where_most_pools_are_of_one_class(pass_rate: float) -> None:
+    log_prob, reward = verifier(pass_rate, 100, 900)
+    drawn = draw_responses(log_prob, (1000, 32), np.random.default_rng(7))
+    interval = kl_interval(log_prob[drawn], reward[drawn], [2, 3], response=drawn)
+    kl = exact_kl(Policy(log_prob, reward), [2, 3])
+    assert np.all(np.mean((interval.lower <= kl) & (kl <= interval.upper), axis=0) > 0.93)
+    same = np.ptp(reward[drawn], axis=1) == 0
+    assert same.mean() > 0.3  # the control: these would all miss with an interval of length 0
+    assert np.all(interval.estimate[same] < kl / 2)
+
+
+def test_no_interval_is_much_wider_than_without_the_logit() -> None:
+    one = kl_interval(np.full(32, np.log(0.999)), np.zeros(32), 2)
+    assert one.upper < 0.004  # of a formula of 0.19: only 0.001 is unseen
 
 
 def test_intervals_cover_where_the_gap_is_flat_in_the_pass_rate() -> None:

@@ -27,6 +27,7 @@ from bestofn.rank_corrected import (
     gap_and_error,
     lay_out,
     lay_out_ranks,
+    unseen_class,
 )
 from bestofn.subsets import IndexArray, jackknife_error, rank, subset_cdf, subset_mean
 
@@ -44,6 +45,9 @@ SUM_TOLERANCE = 1e-6
 """Log-probabilities of language models often come in single precision."""
 LARGEST_POOL = 10_000_000
 
+WIDEST = 4.0
+"""Ends of an interval are at most so many times as far from the estimate as without the logit."""
+
 
 class Interval(NamedTuple):
     """An estimate and its confidence interval."""
@@ -52,7 +56,7 @@ class Interval(NamedTuple):
     lower: FloatArray
     upper: FloatArray
     freedom: FloatArray
-    """Degrees of freedom of Student's t; inf where nothing is estimated."""
+    """Degrees of freedom of Student's t; inf where every response is seen."""
 
 
 def best_of_n_weights(pool_size: int, n: ArrayLike) -> FloatArray:
@@ -208,7 +212,7 @@ def kl_interval(
         >>> [round(float(end), 3) for end in interval]  # half of the mass is unseen
         [0.177, 0.127, 0.19, 4.386]
     """
-    quantile = 0.5 + 0.5 * _level(level)
+    quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
     pools = _checked(log_prob, reward, method, response)
     order = as_integer_n(n, pools.size - (method == "paper"))
     curve = _CURVES[method](pools)
@@ -334,9 +338,13 @@ def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
 
     def end(side: FloatArray) -> FloatArray:
         moved = scale * expit(logit(share) + side / (scale * share * (1 - share)))
-        return np.where(exact, estimate, moved)
+        far = WIDEST * np.abs(side)  # near 0 or the formula the logit knows no bounds
+        return np.where(side == 0, estimate, np.clip(moved, estimate - far, estimate + far))
 
-    return Interval(estimate, end(-up), end(down), freedom)
+    missed = np.where(exact, 0.0, unseen_class(segments, 2 * (1 - quantile)))
+    above, below = -formula * np.expm1(n * np.log1p(-missed)), kl_estimator(np.log1p(-missed), n)
+    most = np.maximum(end(down), np.maximum(above, below))
+    return Interval(estimate, np.minimum(end(-up), estimate), np.maximum(most, estimate), freedom)
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}

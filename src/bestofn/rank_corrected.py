@@ -36,6 +36,7 @@ __all__ = [
     "gap_and_error",
     "lay_out",
     "lay_out_ranks",
+    "unseen_class",
 ]
 
 BoolArray = NDArray[np.bool_]
@@ -69,6 +70,10 @@ class Segments(NamedTuple):
     """Segments of [0, 1], pool by pool, lowest reward first."""
 
     pools: int
+    size: int
+    """Number of candidates N."""
+    missing: FloatArray
+    """Unseen mass of each pool, shape (pools,); the rest is by segment."""
     pool: IndexArray
     start: FloatArray
     mass: FloatArray
@@ -166,7 +171,7 @@ class Gap(NamedTuple):
     rest: FloatArray
     """Standard deviation of what is not along that change."""
     freedom: FloatArray
-    """Satterthwaite's degrees of freedom of `error`; inf where nothing is estimated."""
+    """Satterthwaite's degrees of freedom of `error`; inf where every response is seen."""
 
 
 def gap_and_error(segments: Segments, n: int) -> Gap:
@@ -194,22 +199,53 @@ def gap_and_error(segments: Segments, n: int) -> Gap:
     bias, bend, scatter = _curvature(segments, n, steepest)
     # nothing tells how mass smaller than its seen neighbour divides into outcomes
     unknown = _total(segments, np.where(segments.bounded, part, 0.0))
-    # across the steepest change, what slopes there are comes from the errors of the masses
+    # across the steepest change, the squared slopes exceed the true ones by twice this on average
     across = np.maximum(2 * scatter - 0.5 * bend**2, 0.0)
     error, rest = np.sqrt(np.maximum(squared - 2 * across, 0.0)), np.sqrt(across + unknown**2)
     # a Poisson number of like terms tells its variance as twice as many squared normals would
-    freedom = 2 * squared**2 / _positive(_total(segments, share**2 / segments.terms))
-    estimated = (squared > 0) | (unknown > 0)
-    freedom = np.where(estimated, np.maximum(freedom, 2.0), np.inf)
-    return Gap(_total(segments, part) - bias, error, bend, rest, freedom)
+    moves = squared > ROUNDING**2
+    still = np.where(_one_class(segments), 1.0, _total(segments, segments.terms))
+    like = squared**2 / _positive(_total(segments, share**2 / segments.terms))
+    freedom = 2 * np.maximum(np.where(moves, like, still), 1.0)
+    return Gap(
+        _total(segments, part) - bias,
+        np.where(moves, error, 0.0),
+        np.where(moves, bend, 0.0),
+        np.where(moves, rest, unknown),
+        np.where(segments.missing > 0, freedom, np.inf),
+    )
+
+
+def unseen_class(segments: Segments, chance: float) -> FloatArray:
+    """Mass of unseen tie classes that a pool with only one class has missed with this chance.
+
+    Args:
+        segments: of one or several pools.
+        chance: between 0 and 1.
+
+    Returns:
+        Shape (pools,): 1 - chance^(1/N), close to 3/N at 0.05 (the rule of three), or all unseen
+        mass if that is less; 0 for pools that show more than one class.
+
+    Examples:
+        >>> float(unseen_class(lay_out_ranks(np.ones((1, 100))), 0.05)[0].round(4))
+        0.0295
+    """
+    missed = -np.expm1(np.log(chance) / segments.size)
+    return np.where(_one_class(segments), np.minimum(missed, segments.missing), 0.0)
+
+
+def _one_class(s: Segments) -> BoolArray:
+    return np.asarray(np.bincount(s.pool, minlength=s.pools) == 1)
 
 
 def deviations(found: Gap, quantile: FloatArray) -> tuple[FloatArray, FloatArray]:
     """How far the gap can lie above and below its estimate, both >= 0, in nats.
 
-    Along the steepest change of the masses by t standard errors, |t| up to the quantile, the gap
-    moves by a parabola in t whose mean the estimate already has; its range also holds where the
-    gap is flat, and a standard error alone would say that nothing is uncertain.
+    To second order the estimate, corrected for its bias, is off by error t + bend (t^2 - 1)/2 for
+    masses that are t standard errors off along the steepest change. The range of that for |t| up to
+    the quantile is not empty where the gap is flat, unlike a standard error. What is not along that
+    change is added in quadrature. A heuristic, which simulation bears out (docs/estimators.md).
 
     Examples:
         >>> one = np.ones(1)
@@ -293,12 +329,13 @@ def _segments(d: Distinct, tied: BoolArray, shared: BoolArray, counted: BoolArra
     unseen = _unseen(d, shared, counted)
     places = (below + above + inside)[_class_of(d)]
     item = (missing / _sum(d.pool, unseen * places, d.pools))[d.pool] * unseen
-    each = np.where(shared | counted, 1 / d.size, item) + np.where(shared, 0.0, d.mass)
+    like = np.minimum(d.mass, missing[d.pool])
+    each = np.where(shared | counted, 1 / d.size, item) + np.where(shared, 0.0, like)
     size, spread = np.add.reduceat(item, start), np.add.reduceat(item * each, start)
-    # the number of unseen responses between two seen ones is geometric
-    around = size * (size + seen)
-    outcome = seen + inside * size
     largest = np.minimum(seen, missing[pool])
+    # the number of unseen responses between two seen ones is geometric
+    around = size * (size + largest)
+    outcome = seen + inside * size
     no, one = np.zeros(start.size, dtype=np.bool_), np.ones(start.size)
     columns = {
         "mass": (below * size, outcome, above * size),
@@ -308,18 +345,22 @@ def _segments(d: Distinct, tied: BoolArray, shared: BoolArray, counted: BoolArra
         "variance": (below * around, inside * spread, above * around),
         "terms": (one, np.add.reduceat(np.where(shared, d.draws, 1), start), one),
     }
-    return _assembled(d.pools, pool, columns)
+    return _assembled(d, missing, pool, columns)
 
 
 def _assembled(
-    pools: int, pool: IndexArray, columns: Mapping[str, tuple[NDArray[Any], ...]]
+    d: Distinct,
+    missing: FloatArray,
+    pool: IndexArray,
+    columns: Mapping[str, tuple[NDArray[Any], ...]],
 ) -> Segments:
     rows = {name: np.stack(column, axis=-1).ravel() for name, column in columns.items()}
     pool = np.repeat(pool, 3)
-    end = np.minimum(_running(pool, rows["mass"], pools), 1.0)
+    end = np.minimum(_running(pool, rows["mass"], d.pools), 1.0)
     rows["start"] = np.maximum(end - rows["mass"], 0.0)
     kept = rows["mass"] > 0
-    return Segments(pools, pool[kept], **{name: row[kept] for name, row in rows.items()})
+    kept_rows = {name: row[kept] for name, row in rows.items()}
+    return Segments(d.pools, d.size, missing, pool[kept], **kept_rows)
 
 
 def _class_of(d: Distinct) -> IndexArray:
@@ -419,11 +460,13 @@ def _curvature(
     bend = low_low * move_low**2 + 2 * low_high * move_low * move_high + high_high * move_high**2
     low = 0.5 * (low_low * at_low + low_high * both)
     high = 0.5 * (high_high * at_high + low_high * both)
-    # the lower end of an outcome is the upper end of the one before
-    follows = np.diff(pool, append=-1) == 0
-    at_end = high + np.where(follows, np.roll(low, -1), 0.0)
-    mean, bend, squares = (_sum(pool, term, s.pools) for term in (low + high, bend, at_end**2))
-    return mean, bend, squares
+    # the lower end of an outcome is the upper end of a neighbour before it
+    follows = np.zeros(tied.size, dtype=np.bool_)
+    follows[1:] = (np.diff(tied) == 1) & (np.diff(pool) == 0)
+    at_end = high.copy()
+    at_end[:-1] += np.where(follows, low, 0.0)[1:]
+    squares = at_end**2 + np.where(follows, 0.0, low) ** 2
+    return _sum(pool, low + high, s.pools), _sum(pool, bend, s.pools), _sum(pool, squares, s.pools)
 
 
 def _second_slopes(

@@ -19,13 +19,28 @@ from bestofn.policy import Policy
 from bestofn.pool import METHODS, Interval, kl_interval
 from bestofn.simulate import draw_responses, stream
 
-__all__ = ["FORMULA", "LEVEL", "TOLERANCE", "Errors", "compare_methods", "errors_of"]
+__all__ = [
+    "FORMULA",
+    "LEVEL",
+    "NEGLIGIBLE",
+    "NOMINAL",
+    "TOLERANCE",
+    "Errors",
+    "compare_methods",
+    "errors_of",
+]
 
 FORMULA = "formula"
 """Name of the analytical formula among the methods: it uses no pool."""
 
 LEVEL = 0.95
 """Nominal coverage of the intervals."""
+
+NOMINAL = (0.93, 0.97)
+"""Coverage that passes for it."""
+
+NEGLIGIBLE = 1e-6
+"""Errors below it are not compared, in nats."""
 
 TOLERANCE = 1e-9
 """An interval that misses the KL by less, in nats, covers it: many are exact up to rounding."""

@@ -278,6 +278,28 @@ rule draw_rivals:
         "../scripts/figure_rivals.py"
 
 
+rule draw_divergences:
+    """Other divergences of best-of-n, of every policy and without atoms."""
+    input:
+        exact=for_policies("exact", POLICIES),
+        library=library("workflow/scripts/figure_divergences.py"),
+    output:
+        svg=report(
+            "figures/divergences.svg",
+            caption="../report/divergences.rst",
+            category="Beyond the paper",
+            labels={"figure": "other divergences"},
+        ),
+        pdf="figures/divergences.pdf",
+        png="figures/divergences.png",
+    log:
+        "logs/figures/divergences.log",
+    benchmark:
+        "logs/benchmarks/figures/divergences.tsv"
+    script:
+        "../scripts/figure_divergences.py"
+
+
 rule figures:
     """Draw every figure."""
     input:
@@ -293,3 +315,4 @@ rule figures:
         rules.draw_pool_estimators.output,
         rules.draw_ties.output,
         rules.draw_rivals.output,
+        rules.draw_divergences.output,

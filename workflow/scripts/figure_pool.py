@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from bestofn.io import log_to
 from bestofn.plotting import COLOURS, LINES, new_figure, use_log_axes
+from bestofn.study import NEGLIGIBLE, NOMINAL
 
 OURS = "rank-corrected"
 RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}
@@ -16,12 +17,6 @@ RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "fo
 
 LARGE = r"$N \geq 10\,n$"
 """Cells where the pool is large enough for what is promised."""
-
-FLOOR = 1e-5
-"""Errors below it are drawn at it, in nats: many are exactly 0."""
-
-NOMINAL = (0.93, 0.97)
-"""Coverage that passes for 95 %."""
 
 
 def plot(study: str, figures: Iterable[str]) -> None:
@@ -57,7 +52,7 @@ def _cells(study: pd.DataFrame) -> pd.DataFrame:
     )
     wide.columns = [" ".join(names) for names in wide.columns]
     errors = [name for name in wide.columns if name.startswith(tuple(errors))]
-    wide[errors] = wide[errors].abs().clip(lower=FLOOR)
+    wide[errors] = wide[errors].abs().clip(lower=NEGLIGIBLE)  # many are 0
     wide = wide.reset_index()
     size = np.where(wide["pool_size"] >= 10 * wide["n"], LARGE, "smaller pools")
     return wide.assign(ratio=wide["pool_size"] / wide["n"], pool=size)
@@ -65,7 +60,7 @@ def _cells(study: pd.DataFrame) -> pd.DataFrame:
 
 def _compare(axes: Axes, cells: pd.DataFrame, error: str, rival: str) -> None:
     _scatter(axes, cells, f"{error} {rival}", f"{error} {OURS}")
-    ends = np.array([FLOOR, 10])
+    ends = np.array([NEGLIGIBLE, 10])
     axes.plot(ends, ends, color=COLOURS["black"], linewidth=0.6)
     axes.plot(ends, ends / 3, **LINES["reference"])
     use_log_axes(axes, "both", most=4)
@@ -75,7 +70,7 @@ def _compare(axes: Axes, cells: pd.DataFrame, error: str, rival: str) -> None:
 
 def _plot_coverage(axes: Axes, cells: pd.DataFrame, method: str, x: str) -> None:
     axes.axhspan(*NOMINAL, color=COLOURS["yellow"], alpha=0.5, linewidth=0)
-    shown = np.isfinite(cells[x]) & (cells[f"rmse {method}"] > FLOOR)
+    shown = np.isfinite(cells[x]) & (cells[f"rmse {method}"] > NEGLIGIBLE)
     _scatter(axes, cells.assign(**{x: cells[x].where(shown)}), x, f"coverage {method}")
     use_log_axes(axes)
     axes.set(ylim=(0, 1.02), ylabel=f"coverage, {RIVALS.get(method, method)}")

@@ -36,7 +36,7 @@ FAMILIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 
 def plot(curves: str, figures: Iterable[str]) -> None:
-    """Excess KL over the optimum, and expected draws, against win rate.
+    """Excess KL over the optimum and expected draws, against win rate; blockwise KL bounds.
 
     Args:
         curves: table of the curves of the methods without atoms.
@@ -44,23 +44,35 @@ def plot(curves: str, figures: Iterable[str]) -> None:
     """
     table = read_table(curves)
     with new_figure(figures, "double", 2.6) as figure:
-        left, right = figure.subplots(1, 2, sharex=True)
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.7, 1.2, 1))
         for method, (name, line) in CURVES.items():
             rows = rows_where(table, method=method)
             _plot_excess(left, rows, name, line)
-            right.plot(1 - rows["win_rate"], rows["draws"], **line)
+            middle.plot(1 - rows["win_rate"], rows["draws"], **line)
         for method, (name, line) in FAMILIES.items():
             for part in _by_draws(rows_where(table, method=method)):
                 _plot_excess(left, part, name, line)
                 _name_end(left, part)
-        use_log_axes(left, "both")
-        use_log_axes(right, "both")
-        left.set(xlim=(0.5, 1e-3), ylim=(1e-6, 1), ylabel="excess KL over the optimum (nats)")
-        right.set(ylim=(1, 1e3), ylabel="expected draws")
-        figure.supxlabel("one minus win rate", fontsize=8)
+                middle.plot(1 - part["win_rate"], part["draws"], **line)
+        for axes in (left, middle):
+            use_log_axes(axes, "both")
+            axes.set(xlim=(0.5, 1e-3), xlabel="one minus win rate")
+        left.set(ylim=(1e-6, 1), ylabel="excess KL over the optimum (nats)")
+        middle.set(ylim=(1, 1e3), ylabel="expected draws")
+        _plot_blockwise(right, rows_where(table, method="blockwise_bound"))
         handles, names = left.get_legend_handles_labels()
         by_name = dict(zip(names, handles, strict=True))
         figure.legend(by_name.values(), by_name.keys(), loc="outside upper center", ncols=5)
+
+
+def _plot_blockwise(axes: Axes, rows: Table) -> None:
+    for part in _by_draws(rows):
+        axes.plot(part["parameter"], part["kl"], **LINES["estimator"])
+        end = part["parameter"][-1], part["kl"][-1]
+        label(axes, f"$K = {part['draws'][0]:g}$", end, (3, -3))
+    use_log_axes(axes, "both")
+    axes.set(xlim=(1, 200), ylim=(0.3, 200))
+    axes.set(xlabel="blocks $B$", ylabel="blockwise best-of-$K$: KL at most (nats)")
 
 
 def _by_draws(rows: Table) -> Iterator[Table]:

@@ -1,0 +1,53 @@
+"""Other divergences of best-of-n against n: of every policy, and without atoms."""
+
+from collections.abc import Iterable, Sequence
+
+from matplotlib.axes import Axes
+
+from bestofn.io import log_to, read_table
+from bestofn.plotting import COLOURS, LINES, Table, new_figure, use_log_axes
+
+__all__ = ["plot"]
+
+PANELS = {
+    "chi_squared": r"$\chi^2$",
+    "forward_kl": "forward KL (nats)",
+    "renyi_half": r"Rényi, $\alpha = 1/2$ (nats)",
+    "renyi_2": r"Rényi, $\alpha = 2$ (nats)",
+}
+"""Columns of the exact tables: names. Those without atoms begin with continuous_."""
+
+
+def plot(exact: Sequence[str], figures: Iterable[str]) -> None:
+    """A panel for each divergence: a thin line for each policy, below the value without atoms.
+
+    Args:
+        exact: tables of the exact quantities of each policy.
+        figures: the files to draw.
+    """
+    tables = [read_table(path) for path in exact]
+    with new_figure(figures, "double", 2.2) as figure:
+        row = figure.subplots(1, len(PANELS), sharex=True)
+        for axes, (column, name) in zip(row, PANELS.items(), strict=True):
+            _plot_divergence(axes, tables, column)
+            axes.set(ylabel=name)
+        figure.supxlabel("number of draws $n$", fontsize=8)
+        handles = row[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside upper center", ncols=2)
+
+
+def _plot_divergence(axes: Axes, tables: Sequence[Table], column: str) -> None:
+    label = "policies"
+    for table in tables:
+        above = table["n"] > 1
+        n, value = table["n"][above], table[column][above]
+        axes.plot(n, value, color=COLOURS["grey"], linewidth=0.6, label=label)
+        label = "_the others"  # out of the legend
+    axes.plot(n, tables[0][f"continuous_{column}"][above], **LINES["formula"], label="no atoms")
+    use_log_axes(axes, "both", most=4)
+    axes.set(xlim=(2, 1e4), ylim=(1e-2, 10 if column.startswith("renyi") else 1e4))
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        plot(snakemake.input.exact, snakemake.output)
