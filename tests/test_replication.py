@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pipeline import ROOT, copy_project, planned, succeed
 
-from workflow.scripts.readme import BEGIN, END, render
+from workflow.scripts.readme import markers, render, render_study
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,21 @@ def test_a_second_run_does_nothing(replication: Path) -> None:
     assert planned(replication) == {}
 
 
+def between_markers(page: str, name: str) -> str:
+    begin, end = markers(name)
+    return (ROOT / page).read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+
+
 def test_the_readme_shows_these_verdicts(claims: pd.DataFrame) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = text.partition(BEGIN)[2].partition(END)[0]
+    shown = between_markers("README.md", "claims")
     assert shown == render(claims), "the README's table is stale: run `make readme`"
+
+
+def test_the_page_on_estimators_shows_the_kept_study() -> None:
+    shown = between_markers("docs/estimators.md", "study")
+    kept = render_study(pd.read_csv(ROOT / "study/estimators.csv"))
+    assert shown == kept, "the table is stale: run `make readme`"
+    assert kept.count("\n") == 2 + 20
 
 
 def test_all_figures_are_committed(replication: Path) -> None:

@@ -66,14 +66,16 @@ rule audit_gate:
 
 
 rule readme:
-    """Bring the README's table of claims up to date; not part of a full run."""
+    """Bring the tables of the README and of docs/ up to date; not part of a full run."""
     input:
         claims="results/audit/claims.parquet",
+        study=full_study("estimators"),
         library=library("workflow/scripts/readme.py"),
     log:
         "logs/audit/readme.log",
     params:
         readme=in_project("README.md"),
+        study=in_project("docs/estimators.md"),
     script:
         "../scripts/readme.py"
 

@@ -1,4 +1,4 @@
-"""The README's table of claims, from the audit: what stands in the paper, and what is ours."""
+"""Tables in the pages: the README's claims, from the audit, and the study of estimators."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -8,23 +8,52 @@ import pandas as pd
 
 from bestofn.io import atomic_path, log_to
 
-BEGIN, END = "<!-- claims: begin -->\n", "<!-- claims: end -->\n"
+POOL_SIZE, N = 512, 32
+"""The cells shown of the study: one for each policy."""
+
+METHODS = ("rank-corrected", "paper", "rank-only", "formula")
+"""Columns of the study's table, with the names of the methods."""
 
 
-def update(readme: str, claims: str) -> None:
-    """Replace what stands between the markers.
+def update(page: str, name: str, table: str) -> None:
+    """Replace what stands between the markers of a page.
 
     Raises:
         ValueError: if a marker is missing.
     """
-    text = Path(readme).read_text(encoding="utf-8")
-    before, found, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
+    text = Path(page).read_text(encoding="utf-8")
+    begin, end = markers(name)
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
     if not (found and ended):
-        raise ValueError(f"{readme}: expected the markers {BEGIN.strip()} and {END.strip()}")
-    table = render(pd.read_parquet(claims))
-    with atomic_path(readme) as path:
-        path.write_text(before + BEGIN + table + END + after, encoding="utf-8")
+        raise ValueError(f"{page}: expected the markers {begin.strip()} and {end.strip()}")
+    with atomic_path(page) as path:
+        path.write_text(before + begin + table + end + after, encoding="utf-8")
+
+
+def markers(name: str) -> tuple[str, str]:
+    """The lines around a table."""
+    return f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+
+
+def render_study(study: pd.DataFrame) -> str:
+    """Errors of every method, policy by policy, in Markdown."""
+    cells = study[(study.pool_size == POOL_SIZE) & (study.n == N)]
+    wide = cells.pivot(index="policy", columns="method", values=["kl", "rmse", "bias", "coverage"])
+    rows = [_study_row(policy, wide.loc[policy]) for policy in dict.fromkeys(cells.policy)]
+    names = " | ".join(("KL", *(f"RMSE, {method}" for method in METHODS)))
+    return (
+        f"| N = {POOL_SIZE}, n = {N} | {names} | bias, {METHODS[0]} | bias, paper | coverage |\n"
+        f"|---|{'---|' * (len(METHODS) + 4)}\n" + "".join(rows)
+    )
+
+
+def _study_row(policy: str, cell: pd.Series) -> str:
+    ours, paper = METHODS[:2]
+    errors = [cell["rmse", method] for method in METHODS]
+    values = [f"{value:.2g}" for value in (*errors, cell["bias", ours], cell["bias", paper])]
+    columns = (f"{cell['kl', ours]:.3f}", *values, f"{cell['coverage', ours]:.1%}")
+    return f"| {policy} | {' | '.join(columns)} |\n"
 
 
 def render(claims: pd.DataFrame) -> str:
@@ -59,4 +88,5 @@ def _row(claim: Mapping[Hashable, Any]) -> str:
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        update(snakemake.params.readme, snakemake.input.claims)
+        update(snakemake.params.readme, "claims", render(pd.read_parquet(snakemake.input.claims)))
+        update(snakemake.params.study, "study", render_study(pd.read_csv(snakemake.input.study)))
