@@ -106,6 +106,7 @@ pd.DataFrame(
         "rank-corrected": interval.estimate,
         "from": interval.lower,
         "to": interval.upper,
+        "degrees of freedom": interval.freedom.round(),
         "paper's estimator": estimate_kl(**pool, n=n, method="paper"),
         "formula": analytical_kl(n),
         "win rate, exact": exact_win_rate(truth, n),
@@ -117,8 +118,10 @@ pd.DataFrame(
 # %% [markdown]
 # The paper's estimator needs the log-probability of the selected response only; its mean lies
 # between the exact KL and the formula. The rank-corrected one, ours, also uses the ranks of all
-# candidates; "from" and "to" are the ends of its 95 % interval. Report these two for your run: the
-# KL, and the win rate, which needs no likelihoods.
+# candidates; "from" and "to" are the ends of its 95 % interval. With fewer than 20 degrees of
+# freedom the uncertainty is that of a few responses, seen or not, and the interval can cover more
+# or less often than it says. Report these two for your run: the KL, and the win rate, which needs
+# no likelihoods.
 #
 # ## Choosing n
 #

@@ -185,11 +185,12 @@ def kl_interval(
 ) -> Interval:
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
-    "rank-corrected" and "rank-only": the range of the KL as the unseen masses change the way that
-    moves it most (`bestofn.rank_corrected.deviations`), with Student's t for Satterthwaite's
-    degrees of freedom, on the logit of KL over the analytical formula, which keeps it between 0 and
-    the formula. Of length 0 where every response is seen. "paper": the jackknife over the
-    candidates; it covers the mean of the estimator, not the KL below it.
+    "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
+    in the way that moves the KL most (`bestofn.rank_corrected.deviations`), with Student's t for
+    Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which keeps
+    it between 0 and the formula. Of length 0 where every response is seen. A pool of one tie class
+    may have missed another: there the upper end is that of the rule of three. "paper": the
+    jackknife over the candidates; it covers the mean of the estimator, not the KL below it.
 
     Args:
         log_prob: as for `estimate_kl`.
