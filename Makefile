@@ -51,7 +51,7 @@ study: $(READY) ## run the long studies at full size and keep their results in s
 	cp results/study/estimators_full.csv study/estimators.csv
 	cp results/study/adversary_full.csv study/adversary.csv
 
-readme: $(READY) ## bring the README's table of claims up to date
+readme: $(READY) ## bring the tables of the README and docs/ up to date
 	$(SNAKEMAKE) readme
 
 report: all ## write report.html

@@ -243,8 +243,12 @@ def _ties_never_lower(tables: Mapping[str, pd.DataFrame]) -> Finding:
 def _rivals_pay_more(tables: Mapping[str, pd.DataFrame]) -> Finding:
     """No method pays less than the least KL at its win rate, without atoms or on a policy."""
     curves = tables["curves"].dropna(subset="win_rate")  # of the blockwise bound there is none
+    rivals = tables["rivals"]
     cells = pd.concat(
-        [curves.assign(policy=curves.method, n=curves.parameter), tables["rivals"]],
+        [
+            curves.assign(policy=curves.method, n=curves.parameter),
+            rivals.assign(policy=rivals.method + " on " + rivals.policy),
+        ],
         ignore_index=True,
     )
     least = optimal_kl(cells.win_rate.clip(lower=0.5).to_numpy())

@@ -55,11 +55,12 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
         for item in node.value:
             yield from _repeated_keys(item)
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()
         for key, value in node.value:
-            if key.value in seen:
+            name = key.tag, key.value  # a string: every key is a scalar, as safe_load wants
+            if name in seen:
                 yield key
-            seen.add(key.value)  # a string: every key here is a scalar, as safe_load wants
+            seen.add(name)
             yield from _repeated_keys(value)
 
 

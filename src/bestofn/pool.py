@@ -188,8 +188,9 @@ def kl_interval(
     "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
     in the way that moves the KL most (`bestofn.rank_corrected.deviations`), with Student's t for
     Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which keeps
-    it between 0 and the formula. Of length 0 where every response is seen. A pool of one tie class
-    may have missed another: there the upper end is that of the rule of three. "paper": the
+    it between 0 and the formula. Of length 0 where every response is seen. A pool of several
+    responses, all tied, may have missed another class: there the upper end is at least that of the
+    rule of three. "paper": the
     jackknife over the candidates; it covers the mean of the estimator, not the KL below it.
 
     Args:

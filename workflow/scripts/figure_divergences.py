@@ -1,8 +1,10 @@
 """Other divergences of best-of-n against n: of every policy, and without atoms."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from bestofn.io import log_to, read_table
 from bestofn.plotting import COLOURS, LINES, Table, new_figure, use_log_axes
@@ -30,22 +32,26 @@ def plot(exact: Sequence[str], figures: Iterable[str]) -> None:
         row = figure.subplots(1, len(PANELS), sharex=True)
         for axes, (column, name) in zip(row, PANELS.items(), strict=True):
             _plot_divergence(axes, tables, column)
-            axes.set(ylabel=name)
+            axes.set(title=name)
+        row[0].set(ylabel="divergence")
         figure.supxlabel("number of draws $n$", fontsize=8)
         handles = row[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper center", ncols=2)
 
 
 def _plot_divergence(axes: Axes, tables: Sequence[Table], column: str) -> None:
-    label = "policies"
+    thin: dict[str, Any] = {"color": COLOURS["grey"], "linewidth": 0.6}
     for table in tables:
-        above = table["n"] > 1
-        n, value = table["n"][above], table[column][above]
-        axes.plot(n, value, color=COLOURS["grey"], linewidth=0.6, label=label)
-        label = "_the others"  # out of the legend
-    axes.plot(n, tables[0][f"continuous_{column}"][above], **LINES["formula"], label="no atoms")
+        axes.plot(*_above_1(table, column), **thin)
+    axes.plot([], [], **thin, label="policies")
+    axes.plot(*_above_1(tables[0], f"continuous_{column}"), **LINES["formula"], label="no atoms")
     use_log_axes(axes, "both", most=4)
     axes.set(xlim=(2, 1e4), ylim=(1e-2, 10 if column.startswith("renyi") else 1e4))
+
+
+def _above_1(table: Table, column: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    above = table["n"] > 1
+    return table["n"][above], table[column][above]
 
 
 if __name__ == "__main__":

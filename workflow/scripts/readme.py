@@ -39,6 +39,8 @@ def markers(name: str) -> tuple[str, str]:
 def render_study(study: pd.DataFrame) -> str:
     """Errors of every method, policy by policy, in Markdown."""
     cells = study[(study.pool_size == POOL_SIZE) & (study.n == N)]
+    if cells.empty:
+        raise ValueError(f"study: no row with N = {POOL_SIZE}, n = {N}: expected one per policy")
     wide = cells.pivot(index="policy", columns="method", values=["kl", "rmse", "bias", "coverage"])
     rows = [_study_row(policy, wide.loc[policy]) for policy in dict.fromkeys(cells.policy)]
     names = " | ".join(("KL", *(f"RMSE, {method}" for method in METHODS)))
