@@ -480,8 +480,8 @@ def test_unreachable_radius_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
         (lambda p: in_domain("nothing", 2), "quantity = 'nothing'"),
         (lambda p: certify("kl", p, 0.5), r"n = .*0\.5.*: expected a real number from 1 to 1e12"),
         (lambda p: certify("kl", p, float("nan")), "n = .*nan.*: expected a real number"),
-        (lambda p: certify("kl", p, "2"), "n must hold real numbers"),  # type: ignore[arg-type]
-        (lambda p: certify("kl", p, [2, 3]), "n must be a single number"),  # type: ignore[arg-type]
+        (lambda p: certify("kl", p, "2"), "n must hold real numbers"),  # type: ignore[arg-type] # on purpose
+        (lambda p: certify("kl", p, [2, 3]), "n must be a single number"),  # type: ignore[arg-type] # on purpose
         (lambda p: decide(p, [2, 1e13]), r"n\[1\] = .*10000000000000\.0.*: expected a real number"),
         (lambda p: certify("kl", p, 2, 0), "relative_radius = 0"),
         (lambda p: certify("kl", p, 2, 1.5), "relative_radius = 1.5"),

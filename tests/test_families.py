@@ -213,11 +213,11 @@ def test_streams(name: str, parameters: dict[str, Any]) -> None:
     [
         (lambda: families.binary(0), "p = 0: expected a number strictly between 0 and 1"),
         (lambda: families.binary(float("nan")), "p = nan: expected a number strictly between"),
-        (lambda: families.binary([0.5]), r"p has shape \(1,\): expected one number"),  # type: ignore[arg-type]
-        (lambda: families.binary("1/2"), "p must hold real numbers"),  # type: ignore[arg-type]
+        (lambda: families.binary([0.5]), r"p has shape \(1,\): expected one number"),  # type: ignore[arg-type] # on purpose
+        (lambda: families.binary("1/2"), "p must hold real numbers"),  # type: ignore[arg-type] # on purpose
         (lambda: uniform(0), "size = 0: expected a whole number from 1 to 10000000"),
         (lambda: uniform(10**7 + 1), "size = 10000001: expected a whole number"),
-        (lambda: uniform(1.5), "size = 1.5: expected a whole number"),  # type: ignore[arg-type]
+        (lambda: uniform(1.5), "size = 1.5: expected a whole number"),  # type: ignore[arg-type] # on purpose
         (lambda: families.probabilities([]), "probabilities must be a non-empty one-dim"),
         (lambda: families.probabilities([1.5, -0.5]), r"probabilities\[1\] = .*-0.5.*: expected"),
         (lambda: families.probabilities([1, np.nan]), r"probabilities\[1\] = .*nan.*: expected"),

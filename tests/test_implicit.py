@@ -315,7 +315,7 @@ def test_bad_size(case: str) -> None:
 
 def test_an_infinite_uniform_policy_does_not_exist() -> None:
     with pytest.raises(ValueError, match=WHOLE):
-        UniformPolicy(math.inf)  # type: ignore[arg-type]
+        UniformPolicy(math.inf)  # type: ignore[arg-type] # on purpose
 
 
 @pytest.mark.parametrize("case", BAD_RATIOS)
@@ -328,4 +328,4 @@ def test_bad_ratio(case: str) -> None:
 @pytest.mark.parametrize("order", ["up", None, 1, ["ascending"]])
 def test_bad_order(order: object) -> None:
     with pytest.raises(ValueError, match=r"order = .*: expected 'ascending' or 'descending'"):
-        GeometricPolicy(0.5, 10, order)  # type: ignore[arg-type]
+        GeometricPolicy(0.5, 10, order)  # type: ignore[arg-type] # on purpose

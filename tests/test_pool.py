@@ -40,6 +40,7 @@ from bestofn.rank_corrected import (
     lay_out_ranks,
 )
 from bestofn.simulate import draw_responses
+from bestofn.study import errors_of
 from bestofn.subsets import jackknife_error, rank, subset_mean
 
 SMALL = np.array([0.2, 0.3, 0.5])
@@ -49,10 +50,6 @@ def draw(responses: tuple[FloatArray, FloatArray], *size: int, seed: int = 0) ->
     log_prob, reward = responses
     drawn = draw_responses(log_prob, size, np.random.default_rng(seed))
     return log_prob[drawn], reward[drawn]
-
-
-def rmse(estimate: FloatArray, kl: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt(np.mean((estimate - kl) ** 2, axis=0)))
 
 
 # weights
@@ -487,16 +484,12 @@ def test_errors_are_a_third_of_the_papers_and_intervals_cover(
 ) -> None:
     log_prob, reward = draw(responses, 400, size, seed=7)
     kl = exact_kl(Policy(*responses), n)
-    ours = kl_interval(log_prob, reward, n)
-    paper = kl_interval(log_prob, reward, n, "paper")
-    assert np.all(rmse(ours.estimate, kl) < rmse(paper.estimate, kl) / 3)
-    slack = 1e-9  # many intervals are exact up to rounding
-    covered = [
-        np.mean((i.lower <= kl + slack) & (kl - slack <= i.upper), axis=0) for i in (ours, paper)
-    ]
-    assert np.all(covered[0] >= 0.9)
+    ours = errors_of(kl_interval(log_prob, reward, n), kl)
+    paper = errors_of(kl_interval(log_prob, reward, n, "paper"), kl)
+    assert np.all(ours.rmse < paper.rmse / 3)
+    assert np.all(ours.coverage >= 0.9)
     # the control: the paper's estimator is biased, so its intervals miss
-    assert np.all(covered[1][:2] < 0.7)
+    assert np.all(paper.coverage[:2] < 0.7)
 
 
 @pytest.mark.parametrize("size", [2, 5, 32, 100, 333])
@@ -522,7 +515,7 @@ def test_intervals_cover_where_most_pools_are_of_one_class(pass_rate: float) -> 
     drawn = draw_responses(log_prob, (1000, 32), np.random.default_rng(7))
     interval = kl_interval(log_prob[drawn], reward[drawn], [2, 3], response=drawn)
     kl = exact_kl(Policy(log_prob, reward), [2, 3])
-    assert np.all(np.mean((interval.lower <= kl) & (kl <= interval.upper), axis=0) > 0.93)
+    assert np.all(errors_of(interval, kl).coverage > 0.93)
     same = np.ptp(reward[drawn], axis=1) == 0
     assert same.mean() > 0.3  # the control: these would all miss with an interval of length 0
     assert np.all(interval.estimate[same] < kl / 2)
@@ -540,7 +533,7 @@ def test_intervals_cover_where_the_gap_is_flat_in_the_pass_rate() -> None:
     n = [5, 20, 50]
     interval = kl_interval(log_prob[drawn], reward[drawn], n, response=drawn)
     kl = exact_kl(Policy(log_prob, reward), n)
-    covered = np.mean((interval.lower <= kl) & (kl <= interval.upper), axis=0)
+    covered = errors_of(interval, kl).coverage
     assert np.all((covered > 0.925) & (covered < 0.975))
 
 
@@ -554,8 +547,9 @@ def test_resampling_the_pool_covers_too_rarely() -> None:
     values = estimate_kl(log_prob[again], reward[again], n, response=again)
     lower, upper = np.quantile(values, [0.025, 0.975], axis=1)
     ours = kl_interval(log_prob[drawn], reward[drawn], n, response=drawn)
-    assert np.all(np.mean((lower <= kl) & (kl <= upper), axis=0) < 0.92)
-    assert np.all(np.mean((ours.lower <= kl) & (kl <= ours.upper), axis=0) > 0.93)
+    resampled = ours._replace(lower=lower, upper=upper)
+    assert np.all(errors_of(resampled, kl).coverage < 0.92)
+    assert np.all(errors_of(ours, kl).coverage > 0.93)
 
 
 # over prompts

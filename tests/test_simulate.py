@@ -234,7 +234,7 @@ def test_each_policy_and_n_has_its_own_stream() -> None:
 
 
 def test_shape_of_n_is_kept() -> None:
-    found = errors("binary", [[1, 2, 3], [4, 5, 6]], repeats=2)  # type: ignore[list-item]
+    found = errors("binary", [[1, 2, 3], [4, 5, 6]], repeats=2)  # type: ignore[list-item] # on purpose
     assert {field.shape for field in found} == {(2, 3)}
 
 
@@ -248,8 +248,8 @@ BINARY = POLICIES["binary"]
         (lambda: stream(-1), "seed = -1: expected a whole number >= 0"),
         (lambda: draw_selections(BINARY, 0.5, 1, RNG), "expected a real number from 1 to 1e12"),
         (lambda: draw_selections(BINARY, float("nan"), 1, RNG), "expected a real number from 1 to"),
-        (lambda: draw_selections(BINARY, [1, 2], 1, RNG), "n must be one number, got shape (2,)"),  # type: ignore[arg-type]
-        (lambda: draw_selections_literally(BINARY, 1.5, 1, RNG), "expected a whole number from 1"),  # type: ignore[arg-type]
+        (lambda: draw_selections(BINARY, [1, 2], 1, RNG), "n must be one number, got shape (2,)"),  # type: ignore[arg-type] # on purpose
+        (lambda: draw_selections_literally(BINARY, 1.5, 1, RNG), "expected a whole number from 1"),  # type: ignore[arg-type] # on purpose
         (lambda: draw_selections_literally(BINARY, 0, 1, RNG), "expected a whole number from 1"),
         (lambda: draw_responses([], 1, RNG), "log_prob must be a non-empty one-dimensional array"),
         (lambda: draw_responses([np.nan], 1, RNG), "a natural log-probability in [-inf, inf)"),

@@ -17,7 +17,7 @@ from bestofn.families import make_responses
 __all__ = ["read_yaml", "validate_config"]
 
 
-def read_yaml(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 # whatever the file holds
+def read_yaml(path: str | os.PathLike[str]) -> object:
     """The content of a YAML file, in which no mapping may have a key twice (ours).
 
     YAML readers keep the last of two equal keys and lose the other without a word.
@@ -40,11 +40,14 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 # whatever t
         /a.yaml, line 1: the key 'seed' appears again: expected once
     """
     text = Path(path).read_text(encoding="utf-8")
+    loader = yaml.SafeLoader(text)
     try:
-        content, root = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+        root = loader.get_single_node()
+        key = next(_repeated_keys(root), None)
+        content: object = None if root is None else loader.construct_document(root)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: {error}: expected YAML") from None
-    for key in _repeated_keys(root):
+    if key is not None:
         line = key.start_mark.line + 1
         raise ValueError(f"{path}, line {line}: the key {key.value!r} appears again: expected once")
     return content
@@ -57,7 +60,7 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         seen: set[tuple[str, str]] = set()
         for key, value in node.value:
-            name = key.tag, key.value  # a string: every key is a scalar, as safe_load wants
+            name = key.tag, str(key.value)
             if name in seen:
                 yield key
             seen.add(name)

@@ -20,7 +20,7 @@ from bestofn.provenance import library_modules
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 
 try:
-    for path in workflow.configfiles:
+    for path in (*workflow.configfiles, *workflow.overwrite_configfiles):
         read_yaml(path)  # Snakemake's own reader lets a key appear twice
     validate_config(config, read_yaml(ROOT / "workflow/schemas/config.schema.yaml"))
     CLAIMS = load_claims(ROOT / "config/claims.yaml")

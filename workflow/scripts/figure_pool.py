@@ -46,12 +46,10 @@ def plot(study: str, figures: Iterable[str]) -> None:
 
 def _cells(study: pd.DataFrame) -> pd.DataFrame:
     """A row for each policy, pool size and n; columns such as `rmse paper`."""
-    errors, interval = ["rmse", "bias"], ["coverage", "freedom"]
-    wide = study.pivot(
-        index=["policy", "pool_size", "n"], columns="method", values=errors + interval
-    )
+    values = ["rmse", "bias", "coverage", "freedom"]
+    wide = study.pivot(index=["policy", "pool_size", "n"], columns="method", values=values)
     wide.columns = [" ".join(names) for names in wide.columns]
-    errors = [name for name in wide.columns if name.startswith(tuple(errors))]
+    errors = [name for name in wide.columns if name.startswith(("rmse", "bias"))]
     wide[errors] = wide[errors].abs().clip(lower=NEGLIGIBLE)  # many are 0
     wide = wide.reset_index()
     size = np.where(wide["pool_size"] >= 10 * wide["n"], LARGE, "smaller pools")

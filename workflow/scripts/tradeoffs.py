@@ -1,6 +1,6 @@
 """Win rate against KL: best-of-n and its rivals on every policy, and their curves without atoms."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -77,23 +77,36 @@ def compare_rivals(responses: Mapping[str, str], output: str) -> None:
             The largest are those without atoms; of soft best-of-n, which depends on the rewards
             and not only on their order, those of best-of-n.
     """
-    rows = [
-        (policy, method, n, *map(float, found), float(limit.win_rate), float(limit.kl))
-        for policy, path in responses.items()
-        for method, n, found, limit in _rivals_of(path)
-    ]
+    largest = {(method, n): of(n, None) for method, of in RIVALS.items() for n in DRAWS}
+    rows = []
+    for name, path in responses.items():
+        policy = _policy(path)
+        rows += [
+            (name, method, n, *map(float, RIVALS[method](n, policy)), *map(float, limit[:2]))
+            for (method, n), limit in largest.items()
+        ]
     names = ("policy", "method", "n", *Tradeoff._fields, "largest_win_rate", "largest_kl")
     write_table(dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True)), output)
 
 
-def _rivals_of(path: str) -> Iterator[tuple[str, int, Tradeoff, Tradeoff]]:
+def _policy(path: str) -> Policy:
     table = read_table(path)
-    policy = Policy(table["log_prob"], table["reward"])
-    temperature = SOFTNESS * (float(np.ptp(policy.reward)) or 1.0)  # one outcome has no range
-    for n in DRAWS:
-        yield "best_of_poisson", n, best_of_poisson(n - 1, policy), best_of_poisson(n - 1)
-        yield "top_k", n, top_k(n, 2, policy), top_k(n, 2)
-        yield "soft_best_of_n", n, soft_best_of_n(n, temperature, policy), best_of_n_tradeoff(n)
+    return Policy(table["log_prob"], table["reward"])
+
+
+def _soft(n: int, policy: Policy | None) -> Tradeoff:
+    if policy is None:
+        return best_of_n_tradeoff(n)
+    spread = float(np.ptp(policy.reward)) or 1.0  # one outcome has none
+    return soft_best_of_n(n, SOFTNESS * spread, policy)
+
+
+RIVALS: Mapping[str, Callable[[int, Policy | None], Tradeoff]] = {
+    "best_of_poisson": lambda n, policy: best_of_poisson(n - 1, policy),
+    "top_k": lambda n, policy: top_k(n, 2, policy),
+    "soft_best_of_n": _soft,
+}
+"""Of n and a policy; of none, what they can come to at most."""
 
 
 def tabulate_curves(output: str) -> None:
