@@ -23,7 +23,7 @@ $(READY): requirements.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(UV) pip install --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements.txt
-	$(VENV)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "bestofn.pth").write_text("$(CURDIR)/src")'
+	$(VENV)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "bonmeter.pth").write_text("$(CURDIR)/src")'
 	touch $@
 
 test: $(READY) ## run every test

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.routes import GRID, Responses, bestofn_kl, log_normal, textbook_kl
-from bestofn._validation import FloatArray
-from bestofn.estimator import expected_kl_estimator
-from bestofn.exact import exact_kl
-from bestofn.policy import Policy
+from benchmarks.routes import GRID, Responses, bonmeter_kl, log_normal, textbook_kl
+from bonmeter._validation import FloatArray
+from bonmeter.estimator import expected_kl_estimator
+from bonmeter.exact import exact_kl
+from bonmeter.policy import Policy
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 
@@ -51,7 +51,7 @@ def test_exact_kl(group: BenchmarkFixture, responses: Responses) -> None:
 
 
 def test_policy_and_exact_kl(group: BenchmarkFixture, responses: Responses) -> None:
-    group.pedantic(bestofn_kl, (responses, GRID), rounds=5)
+    group.pedantic(bonmeter_kl, (responses, GRID), rounds=5)
 
 
 def test_expected_estimator(group: BenchmarkFixture, responses: Responses) -> None:

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from benchmarks.routes import GRID, bestofn_kl, cpu_seconds, log_normal, textbook_kl
-from bestofn._validation import FloatArray
+from benchmarks.routes import GRID, bonmeter_kl, cpu_seconds, log_normal, textbook_kl
+from bonmeter._validation import FloatArray
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "cost"
 SIZES = [10**k for k in range(3, 9)]
@@ -38,8 +38,8 @@ def measure(outcomes: int) -> Iterator[Row]:
     responses = log_normal(outcomes)
     repeats = 3 if outcomes > 10**6 else 9
     for size in GRIDS:
-        seconds = cpu_seconds(repeats, bestofn_kl, responses, grid_of(size))
-        yield outcomes, size, "bestofn", seconds
+        seconds = cpu_seconds(repeats, bonmeter_kl, responses, grid_of(size))
+        yield outcomes, size, "bonmeter", seconds
     p = np.exp(responses[0])
     yield outcomes, 1, "cumsum", cpu_seconds(repeats, np.cumsum, p)
     for size in GRIDS:
@@ -55,14 +55,14 @@ def measure_all() -> None:
 
 
 def print_memory() -> None:
-    bestofn_kl(log_normal(10**8), GRID)
+    bonmeter_kl(log_normal(10**8), GRID)
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 
 # route: label, colour, marker, line
 STYLES = {
     "textbook": ("textbook route", "#D55E00", "s", "--"),
-    "bestofn": ("bestofn", "#0072B2", "o", "-"),
+    "bonmeter": ("bonmeter", "#0072B2", "o", "-"),
     "cumsum": ("one cumsum", "#555555", "", ":"),
 }
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bestofn._validation import FloatArray
-from bestofn.exact import exact_kl
-from bestofn.policy import Policy
+from bonmeter._validation import FloatArray
+from bonmeter.exact import exact_kl
+from bonmeter.policy import Policy
 
-__all__ = ["GRID", "Responses", "bestofn_kl", "cpu_seconds", "log_normal", "textbook_kl"]
+__all__ = ["GRID", "Responses", "bonmeter_kl", "cpu_seconds", "log_normal", "textbook_kl"]
 
 Responses = tuple[FloatArray, FloatArray]
 """Log-probabilities, normalised, and rewards in increasing order."""
@@ -40,7 +40,7 @@ def textbook_kl(p: FloatArray, grid: FloatArray) -> list[float]:
     return kl
 
 
-def bestofn_kl(responses: Responses, grid: FloatArray) -> FloatArray:
+def bonmeter_kl(responses: Responses, grid: FloatArray) -> FloatArray:
     return exact_kl(Policy(*responses), grid)
 
 

@@ -9,10 +9,10 @@
 import pandas as pd
 from IPython.display import HTML, display
 
-from bestofn.certify import QUANTITIES, Inequality, certify, decide
-from bestofn.exact import exact_kl
-from bestofn.io import read_table
-from bestofn.policy import Policy
+from bonmeter.certify import QUANTITIES, Inequality, certify, decide
+from bonmeter.exact import exact_kl
+from bonmeter.io import read_table
+from bonmeter.policy import Policy
 
 pd.set_option("display.max_colwidth", None, "display.float_format", "{:.3g}".format)
 display(HTML("<style>th, td { text-align: left !important; }</style>"))

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # A tour of bestofn
+# # A tour of bonmeter
 #
 # Best-of-*n* draws *n* responses from a language model (the *reference policy*), scores them with
 # a reward, and keeps the best. It *buys* a **win rate**: the probability that its response beats
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from bestofn import (
+from bonmeter import (
     Policy,
     analytical_kl,
     best_of_n_tradeoff,
@@ -27,12 +27,12 @@ from bestofn import (
     rewind_and_repeat,
     tilted_tradeoff,
 )
-from bestofn.certify import Inequality, decide
-from bestofn.families import make_responses
-from bestofn.plotting import LINES, figure_style
-from bestofn.pool import kl_interval
-from bestofn.simulate import draw_responses, stream
-from bestofn.tradeoff import excess_kl, smallest_n_within
+from bonmeter.certify import Inequality, decide
+from bonmeter.families import make_responses
+from bonmeter.plotting import LINES, figure_style
+from bonmeter.pool import kl_interval
+from bonmeter.simulate import draw_responses, stream
+from bonmeter.tradeoff import excess_kl, smallest_n_within
 
 # %% [markdown]
 # ## The formula of the literature, and the exact value
@@ -197,5 +197,5 @@ pd.DataFrame(
 # * The *verifier* notebook: rewards of 0 or 1, as from unit tests, where most candidates are
 #   tied.
 # * The *audit* notebook: every claim of the paper, with its verdict and how to check it yourself.
-# * `help(bestofn.exact)` and the other modules: each function states its theorem, units and
+# * `help(bonmeter.exact)` and the other modules: each function states its theorem, units and
 #   domain.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from bestofn import (
+from bonmeter import (
     Policy,
     analytical_kl,
     best_of_n_log_pmf,
@@ -24,11 +24,11 @@ from bestofn import (
     exact_win_rate,
     expected_kl_estimator,
 )
-from bestofn.families import verifier
-from bestofn.plotting import LINES, figure_style
-from bestofn.pool import kl_interval
-from bestofn.simulate import draw_responses, stream
-from bestofn.ties import expected_estimator_of_responses, kl_as_if_distinct
+from bonmeter.families import verifier
+from bonmeter.plotting import LINES, figure_style
+from bonmeter.pool import kl_interval
+from bonmeter.simulate import draw_responses, stream
+from bonmeter.ties import expected_estimator_of_responses, kl_as_if_distinct
 
 # %%
 log_prob, reward = verifier(pass_rate=0.1, passing=100, failing=900)

@@ -11,10 +11,10 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from bestofn.adversary import attack, attack_one_outcome, parse_masses
-from bestofn.certify import INEQUALITIES, Inequality, decide
-from bestofn.io import read_table
-from bestofn.policy import Policy
+from bonmeter.adversary import attack, attack_one_outcome, parse_masses
+from bonmeter.certify import INEQUALITIES, Inequality, decide
+from bonmeter.io import read_table
+from bonmeter.policy import Policy
 from workflow.scripts import adversary as script
 
 FALSE: dict[str, tuple[Inequality, dict[str, Any]]] = {

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bestofn.audit import (
+from bonmeter.audit import (
     CERTIFIED,
     CHECKS,
     NUMERICAL,
@@ -16,8 +16,8 @@ from bestofn.audit import (
     audit_claims,
     disagreements,
 )
-from bestofn.checks import FLOAT_METHOD
-from bestofn.claims import Claim
+from bonmeter.checks import FLOAT_METHOD
+from bonmeter.claims import Claim
 
 BALL, PROOF = "ball arithmetic", "equality by proof"
 COLUMNS = ["policy", "outcomes", "n", "relative_margin", "verdict", "method"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bestofn.bounds import (
+from bonmeter.bounds import (
     KL_GAP_BOUNDS,
     RELATIVE_ERROR,
     WIN_RATE_GAP_BOUNDS,
@@ -14,8 +14,8 @@ from bestofn.bounds import (
     kl_gap_bounds,
     win_rate_gap_bounds,
 )
-from bestofn.certify import QUANTITIES, enclose, in_domain
-from bestofn.policy import Policy
+from bonmeter.certify import QUANTITIES, enclose, in_domain
+from bonmeter.policy import Policy
 
 GRID = [1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12]
 RNG = np.random.default_rng(5)

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bestofn import estimator, exact
-from bestofn._validation import FloatArray
-from bestofn.cells import summarise
-from bestofn.exact import exact_kl, kl_gap, win_rate_gap
-from bestofn.implicit import UniformPolicy
-from bestofn.kernels import log_mean_density
-from bestofn.policy import Policy, Term
+from bonmeter import estimator, exact
+from bonmeter._validation import FloatArray
+from bonmeter.cells import summarise
+from bonmeter.exact import exact_kl, kl_gap, win_rate_gap
+from bonmeter.implicit import UniformPolicy
+from bonmeter.kernels import log_mean_density
+from bonmeter.policy import Policy, Term
 
-CELLS = sys.modules["bestofn.cells"]
+CELLS = sys.modules["bonmeter.cells"]
 SIZE = 50_000
 GRID = (1 + 2.0**-40, 2, 2.5, 18, 320, 1.8e4, 1.8e5, 1e9)
 

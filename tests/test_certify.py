@@ -15,8 +15,8 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bestofn import estimator, exact
-from bestofn.certify import (
+from bonmeter import estimator, exact
+from bonmeter.certify import (
     IDENTITIES,
     INEQUALITIES,
     QUANTITIES,
@@ -29,11 +29,11 @@ from bestofn.certify import (
     enclose,
     in_domain,
 )
-from bestofn.policy import Policy
+from bonmeter.policy import Policy
 
 DIGITS = 250
 SLACK = Fraction(1, 10**100)
-MODULE = sys.modules["bestofn.certify"]  # the package also exports a function of this name
+MODULE = sys.modules["bonmeter.certify"]  # the package also exports a function of this name
 
 GRID = (1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pipeline import ROOT
 
-from bestofn.audit import CHECKS
-from bestofn.certify import INEQUALITIES, in_domain
-from bestofn.claims import Claim, FunctionCheck, InequalityCheck, load_claims
+from bonmeter.audit import CHECKS
+from bonmeter.certify import INEQUALITIES, in_domain
+from bonmeter.claims import Claim, FunctionCheck, InequalityCheck, load_claims
 
 CLAIMS = load_claims(ROOT / "config/claims.yaml")
 THEORY = ROOT / "docs/theory.md"

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from bestofn.config import validate_config
-from bestofn.families import FAMILIES, make_responses
+from bonmeter.config import validate_config
+from bonmeter.families import FAMILIES, make_responses
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA: dict[str, Any] = yaml.safe_load(

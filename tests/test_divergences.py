@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from bestofn.divergences import (
+from bonmeter.divergences import (
     chi_squared,
     continuous_chi_squared,
     continuous_forward_kl,
@@ -20,8 +20,8 @@ from bestofn.divergences import (
     power_term,
     renyi,
 )
-from bestofn.exact import analytical_kl, exact_kl
-from bestofn.policy import Policy
+from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.policy import Policy
 
 N = (1 + 2.0**-30, 1.5, 2, 3, 10, 4321.5, 1e6, 1e12)
 ALPHA = (1e-9, 0.01, 0.3, 0.5, 1 - 1e-9, 1 + 1e-9, 1.5, 2, 7, 20)

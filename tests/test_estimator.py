@@ -27,10 +27,10 @@ from oracle import (
     relative_error,
 )
 
-from bestofn._validation import FloatArray
-from bestofn.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
-from bestofn.exact import analytical_kl, exact_kl
-from bestofn.policy import Policy
+from bonmeter._validation import FloatArray
+from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
+from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.policy import Policy
 
 MEANS: dict[str, Callable[[Policy, ArrayLike], FloatArray]] = {
     "expected_estimator": expected_kl_estimator,

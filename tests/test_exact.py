@@ -25,9 +25,9 @@ from oracle import (
     relative_error,
 )
 
-from bestofn._validation import FloatArray
-from bestofn.estimator import expected_kl_estimator, expected_kl_estimator_gap
-from bestofn.exact import (
+from bonmeter._validation import FloatArray
+from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap
+from bonmeter.exact import (
     analytical_kl,
     best_of_n_log_pmf,
     exact_kl,
@@ -36,7 +36,7 @@ from bestofn.exact import (
     sum_over_outcomes,
     win_rate_gap,
 )
-from bestofn.policy import Policy, Term
+from bonmeter.policy import Policy, Term
 
 Function = Callable[[Any, ArrayLike], FloatArray]
 

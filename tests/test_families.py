@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bestofn import families
-from bestofn.families import (
+from bonmeter import families
+from bonmeter.families import (
     FAMILIES,
     Responses,
     dirichlet,
@@ -24,7 +24,7 @@ from bestofn.families import (
     verifier,
     zipf,
 )
-from bestofn.policy import Policy
+from bonmeter.policy import Policy
 
 INSIDE = st.floats(1e-6, 1 - 1e-6)
 SIZES = st.integers(1, 60)

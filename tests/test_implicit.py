@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from oracle import GRID, TOLERANCE, draws, estimator, relative_error
 
-from bestofn import implicit
-from bestofn._validation import FloatArray
-from bestofn.estimator import expected_kl_estimator, expected_kl_estimator_gap
-from bestofn.exact import exact_kl, exact_win_rate, kl_gap, win_rate_gap
-from bestofn.implicit import GeometricPolicy, UniformPolicy
-from bestofn.policy import Policy, ReferencePolicy
+from bonmeter import implicit
+from bonmeter._validation import FloatArray
+from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap
+from bonmeter.exact import exact_kl, exact_win_rate, kl_gap, win_rate_gap
+from bonmeter.implicit import GeometricPolicy, UniformPolicy
+from bonmeter.policy import Policy, ReferencePolicy
 
 FUNCTIONS: dict[str, Callable[[ReferencePolicy, ArrayLike], FloatArray]] = {
     "kl": exact_kl,

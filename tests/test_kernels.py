@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import draws, relative_error
 
-from bestofn.kernels import (
+from bonmeter.kernels import (
     log_mean_density,
     log_one_minus_exp,
     normalised_gap,

@@ -6,7 +6,7 @@ import jupytext
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from bestofn.provenance import PACKAGE, library_modules
+from bonmeter.provenance import PACKAGE, library_modules
 from workflow.scripts.notebook import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from IPython.display import display
 
-from bestofn import exact, Policy
+from bonmeter import exact, Policy
 
 # %%
 Path("input.txt").read_text(), Path(exact.__file__).parent.name
@@ -64,7 +64,7 @@ def test_page_is_the_same_each_time(pages: list[str]) -> None:
 
 def test_page_shows_what_the_cells_show(pages: list[str]) -> None:
     assert "<title>A *small* notebook &amp; more</title>" in pages[0]
-    assert "('read from the current folder', 'bestofn')" in pages[0]
+    assert "('read from the current folder', 'bonmeter')" in pages[0]
     assert "Policy(2 outcomes, delta=0.5, top_mass=0.5)" in pages[0]
 
 

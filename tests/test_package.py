@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-import bestofn
+import bonmeter
 
-PACKAGE = Path(bestofn.__file__).parent
+PACKAGE = Path(bonmeter.__file__).parent
 STUB = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
 HOME = {
     alias.name: str(node.module)
@@ -34,7 +34,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 
 def load(name: str) -> ModuleType:
-    return importlib.import_module(f"bestofn.{name}")
+    return importlib.import_module(f"bonmeter.{name}")
 
 
 def public(module: ModuleType) -> dict[str, Any]:
@@ -64,37 +64,37 @@ def run(code: str) -> str:
 
 def test_the_package_exposes_exactly_the_api() -> None:
     [listed] = [ast.literal_eval(n.value) for n in ast.walk(STUB) if isinstance(n, ast.Assign)]
-    assert sorted(API) == sorted(listed) == sorted(HOME) == sorted(bestofn.__all__) == dir(bestofn)
+    assert sorted(API) == sorted(listed) == sorted(HOME) == sorted(bonmeter.__all__) == dir(bonmeter)
 
 
 @pytest.mark.parametrize("name", API)
 def test_each_name_is_that_of_its_module(name: str) -> None:
     module = load(HOME[name])
     assert name in module.__all__
-    assert getattr(bestofn, name) is getattr(module, name)
-    assert getattr(bestofn, name).__module__ == module.__name__
+    assert getattr(bonmeter, name) is getattr(module, name)
+    assert getattr(bonmeter, name).__module__ == module.__name__
 
 
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(AttributeError, match="exact_kl_divergence"):
-        getattr(bestofn, "exact_kl_divergence")  # noqa: B009 - mypy would find the attribute missing
+        getattr(bonmeter, "exact_kl_divergence")  # noqa: B009 - mypy would find the attribute missing
 
 
 def test_importing_the_package_loads_nothing_else() -> None:
-    ours = "sorted(m for m in sys.modules if m.startswith('bestofn') or m in ('numpy', 'flint'))"
-    assert run(f"import sys, bestofn; print(*{ours})") == "bestofn"
-    loaded = run(f"import sys, bestofn; bestofn.analytical_kl; print(*{ours})").split()
-    assert "bestofn.exact" in loaded
-    assert "bestofn.certify" not in loaded
+    ours = "sorted(m for m in sys.modules if m.startswith('bonmeter') or m in ('numpy', 'flint'))"
+    assert run(f"import sys, bonmeter; print(*{ours})") == "bonmeter"
+    loaded = run(f"import sys, bonmeter; bonmeter.analytical_kl; print(*{ours})").split()
+    assert "bonmeter.exact" in loaded
+    assert "bonmeter.certify" not in loaded
 
 
 @pytest.mark.parametrize("name", sorted(set(API) & set(MODULES)))
 @pytest.mark.parametrize("order", ["module first", "name first"])
 def test_a_name_shared_with_its_module_is_the_function(name: str, order: str) -> None:
-    lines = [f"import bestofn.{name}", f"from bestofn import {name} as found"]
+    lines = [f"import bonmeter.{name}", f"from bonmeter import {name} as found"]
     code = "; ".join(lines if order == "module first" else reversed(lines))
     assert (
-        run(f"{code}; import bestofn; print(callable(found), found is bestofn.{name})")
+        run(f"{code}; import bonmeter; print(callable(found), found is bonmeter.{name})")
         == "True True"
     )
 

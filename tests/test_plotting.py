@@ -22,10 +22,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from snakemake.report import publish_parts
 
-from bestofn import plotting
-from bestofn.families import make_responses
-from bestofn.io import write_table
-from bestofn.plotting import (
+from bonmeter import plotting
+from bonmeter.families import make_responses
+from bonmeter.io import write_table
+from bonmeter.plotting import (
     COLOURS,
     WIDTHS,
     figure_style,

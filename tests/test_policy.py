@@ -21,11 +21,11 @@ from oracle import (
     relative_error,
 )
 
-from bestofn.bounds import kl_gap_bounds
-from bestofn.certify import certify
-from bestofn.exact import exact_kl, exact_win_rate
-from bestofn.implicit import UniformPolicy
-from bestofn.policy import Policy, listed
+from bonmeter.bounds import kl_gap_bounds
+from bonmeter.certify import certify
+from bonmeter.exact import exact_kl, exact_win_rate
+from bonmeter.implicit import UniformPolicy
+from bonmeter.policy import Policy, listed
 
 
 def worst_errors(policy: Policy, reference: Oracle) -> dict[str, float]:

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from scipy.stats import t
 from statsmodels.stats.weightstats import DescrStatsW
 
-from bestofn import rank_corrected
-from bestofn._validation import FloatArray
-from bestofn.estimator import expected_kl_estimator, kl_estimator
-from bestofn.exact import analytical_kl, exact_kl, exact_win_rate, kl_gap
-from bestofn.families import dirichlet, staircase, uniform, verifier, zipf
-from bestofn.policy import Policy
-from bestofn.pool import (
+from bonmeter import rank_corrected
+from bonmeter._validation import FloatArray
+from bonmeter.estimator import expected_kl_estimator, kl_estimator
+from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate, kl_gap
+from bonmeter.families import dirichlet, staircase, uniform, verifier, zipf
+from bonmeter.policy import Policy
+from bonmeter.pool import (
     METHODS,
     best_of_n_weights,
     estimate_kl,
@@ -30,7 +30,7 @@ from bestofn.pool import (
     kl_interval,
     mean_interval,
 )
-from bestofn.rank_corrected import (
+from bonmeter.rank_corrected import (
     Gap,
     Segments,
     deviations,
@@ -39,9 +39,9 @@ from bestofn.rank_corrected import (
     lay_out,
     lay_out_ranks,
 )
-from bestofn.simulate import draw_responses
-from bestofn.study import errors_of
-from bestofn.subsets import jackknife_error, rank, subset_mean
+from bonmeter.simulate import draw_responses
+from bonmeter.study import errors_of
+from bonmeter.subsets import jackknife_error, rank, subset_mean
 
 SMALL = np.array([0.2, 0.3, 0.5])
 

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from bestofn.provenance import PACKAGE, library_modules
+from bonmeter.provenance import PACKAGE, library_modules
 
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 REAL_IMPORTS = """
 import importlib, sys
 for module in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "bestofn"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bonmeter"]:
         del sys.modules[name]
-    importlib.import_module(f"bestofn.{module}")
-    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "bestofn"]
+    importlib.import_module(f"bonmeter.{module}")
+    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "bonmeter"]
     print(module, *(m.__file__ for m in ours))
 """
 
@@ -62,17 +62,17 @@ KERNELS, EXACT = with_imports("kernels"), with_imports("exact")
     [
         ("", []),
         ("import numpy as np\nfrom os import path", []),
-        ("from bestofnothing import exact", []),
-        ("from bestofn.kernels import normalised_gap", KERNELS),
-        ("from bestofn.kernels import *", KERNELS),
-        ("import bestofn.kernels", KERNELS),
-        ("import os, bestofn.kernels as k", KERNELS),
-        ("from bestofn import kernels", KERNELS),
-        ("from bestofn import exact_kl", EXACT),
-        ("from bestofn import Policy as P, exact_kl", EXACT),
-        ("def f():\n    from bestofn.exact import exact_kl", EXACT),
-        ("if TYPE_CHECKING:\n    from bestofn.exact import exact_kl", EXACT),
-        ("# from bestofn.exact import exact_kl\n'import bestofn.exact'", []),
+        ("from bonmeterish import exact", []),
+        ("from bonmeter.kernels import normalised_gap", KERNELS),
+        ("from bonmeter.kernels import *", KERNELS),
+        ("import bonmeter.kernels", KERNELS),
+        ("import os, bonmeter.kernels as k", KERNELS),
+        ("from bonmeter import kernels", KERNELS),
+        ("from bonmeter import exact_kl", EXACT),
+        ("from bonmeter import Policy as P, exact_kl", EXACT),
+        ("def f():\n    from bonmeter.exact import exact_kl", EXACT),
+        ("if TYPE_CHECKING:\n    from bonmeter.exact import exact_kl", EXACT),
+        ("# from bonmeter.exact import exact_kl\n'import bonmeter.exact'", []),
     ],
 )
 def test_imports_of_every_form(script: str, expected: list[str], tmp_path: Path) -> None:
@@ -82,14 +82,14 @@ def test_imports_of_every_form(script: str, expected: list[str], tmp_path: Path)
 @pytest.mark.parametrize(
     ("script", "imported"),
     [
-        ("import bestofn", "bestofn"),
-        ("from bestofn import nothing", "bestofn.nothing"),
-        ("from bestofn.nothing import x", "bestofn.nothing"),
+        ("import bonmeter", "bonmeter"),
+        ("from bonmeter import nothing", "bonmeter.nothing"),
+        ("from bonmeter.nothing import x", "bonmeter.nothing"),
         ("from . import exact", "."),
         ("from .exact import exact_kl", ".exact"),
     ],
 )
 def test_what_cannot_be_traced_is_an_error(script: str, imported: str, tmp_path: Path) -> None:
-    expected = f"imports {imported}: expected a module or public name of bestofn"
+    expected = f"imports {imported}: expected a module or public name of bonmeter"
     with pytest.raises(ValueError, match=expected.replace(".", r"\.")):
         names(script, tmp_path)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from bestofn.exact import analytical_kl, exact_kl, exact_win_rate
-from bestofn.policy import Policy
-from bestofn.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
-from bestofn.tradeoff import Tradeoff, best_of_n_tradeoff, optimal_kl
+from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate
+from bonmeter.policy import Policy
+from bonmeter.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
+from bonmeter.tradeoff import Tradeoff, best_of_n_tradeoff, optimal_kl
 
 Bracket = tuple[float, float]
 Density = Callable[[mp.mpf], mp.mpf]

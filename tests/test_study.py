@@ -11,13 +11,13 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from bestofn import study
-from bestofn.exact import analytical_kl, exact_kl
-from bestofn.families import staircase, uniform
-from bestofn.io import read_table, write_table
-from bestofn.policy import Policy
-from bestofn.pool import METHODS, Interval
-from bestofn.study import FORMULA, Errors, compare_methods, errors_of
+from bonmeter import study
+from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.families import staircase, uniform
+from bonmeter.io import read_table, write_table
+from bonmeter.policy import Policy
+from bonmeter.pool import METHODS, Interval
+from bonmeter.study import FORMULA, Errors, compare_methods, errors_of
 from workflow.scripts.study import save_csv
 from workflow.scripts.study import study as run_study
 

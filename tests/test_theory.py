@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from flint import acb, arb, ctx, fmpq, fmpq_poly, fmpq_series
 
-from bestofn.certify import BallPolicy, Inequality, certify, decide
-from bestofn.policy import Policy
+from bonmeter.certify import BallPolicy, Inequality, certify, decide
+from bonmeter.policy import Policy
 
 KAPPA = fmpq_poly([0, 1])
 SHARP, ROOT = fmpq(1, 24), fmpq(1, 6)
@@ -867,7 +867,7 @@ def headings(page: str) -> set[str]:
 
 def test_every_section_cited_exists() -> None:
     page = (ROOT_DIRECTORY / "docs/theory.md").read_text(encoding="utf-8")
-    sources = [*ROOT_DIRECTORY.glob("src/bestofn/*.py"), Path(__file__)]
+    sources = [*ROOT_DIRECTORY.glob("src/bonmeter/*.py"), Path(__file__)]
     claims = (ROOT_DIRECTORY / "config/claims.yaml").read_text(encoding="utf-8")
     cited = {
         *re.findall(r"\]\(#([^)]+)\)", page),

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bestofn.estimator import expected_kl_estimator, kl_estimator
-from bestofn.exact import exact_kl
-from bestofn.policy import Policy
-from bestofn.ties import expected_estimator_of_responses, kl_as_if_distinct
+from bonmeter.estimator import expected_kl_estimator, kl_estimator
+from bonmeter.exact import exact_kl
+from bonmeter.policy import Policy
+from bonmeter.ties import expected_estimator_of_responses, kl_as_if_distinct
 
 responses = st.lists(st.tuples(st.floats(-8, 0), st.integers(0, 3)), min_size=1, max_size=8).map(
     lambda rows: tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True))

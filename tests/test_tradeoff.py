@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import xlogy
 
-from bestofn.exact import analytical_kl, exact_kl, exact_win_rate
-from bestofn.io import read_table, write_table
-from bestofn.policy import Policy
-from bestofn.rivals import top_k
-from bestofn.tradeoff import (
+from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate
+from bonmeter.io import read_table, write_table
+from bonmeter.policy import Policy
+from bonmeter.rivals import top_k
+from bonmeter.tradeoff import (
     Tradeoff,
     best_of_n_tradeoff,
     excess_kl,

@@ -104,7 +104,7 @@ def after(finished: Path, path: str) -> set[str]:
 
 
 def test_editing_the_figure_style_redraws_only_figures(finished: Path) -> None:
-    rerun = after(finished, "src/bestofn/plotting.py")
+    rerun = after(finished, "src/bonmeter/plotting.py")
     assert rerun
     assert {rule for rule in rerun if not rule.startswith("draw_")} <= {"notebook"}
 
@@ -114,7 +114,7 @@ def test_editing_a_figure_script_redraws_its_figure(finished: Path) -> None:
 
 
 def test_editing_the_simulation_reruns_estimates_and_what_follows(finished: Path) -> None:
-    rerun = after(finished, "src/bestofn/simulate.py")
+    rerun = after(finished, "src/bonmeter/simulate.py")
     assert {"estimates", "claims", "audit_gate", "draw_estimator_errors"} <= rerun
     assert rerun.isdisjoint({"policy", "exact", "checks", "draw_figure_1_binary"})
 

@@ -12,10 +12,10 @@ sys.path.insert(0, str(ROOT / "src"))
 inherited = os.environ.get("PYTHONPATH")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, (str(ROOT / "src"), inherited))))
 
-from bestofn.claims import InequalityCheck, load_claims, reject_unknown
-from bestofn.config import read_yaml, validate_config
-from bestofn.grid import integer_grid
-from bestofn.provenance import library_modules
+from bonmeter.claims import InequalityCheck, load_claims, reject_unknown
+from bonmeter.config import read_yaml, validate_config
+from bonmeter.grid import integer_grid
+from bonmeter.provenance import library_modules
 
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bestofn.adversary import Attack, attack, attack_one_outcome
-from bestofn.claims import InequalityCheck
-from bestofn.io import log_to, read_table, write_csv, write_table
+from bonmeter.adversary import Attack, attack, attack_one_outcome
+from bonmeter.claims import InequalityCheck
+from bonmeter.io import log_to, read_table, write_csv, write_table
 
 __all__ = ["save_csv", "search"]
 
@@ -21,11 +21,11 @@ def search(
     """Attack every inequality on all policies, and the square-root bound on one outcome.
 
     Args:
-        checks: id of a claim -> fields of `bestofn.claims.InequalityCheck`.
+        checks: id of a claim -> fields of `bonmeter.claims.InequalityCheck`.
         evaluations: margins to compute for each.
         seed: seed of each search.
         output: a table of `claim, evaluations, best_margin, n, outcomes, masses, verdict`; the
-            margin is relative, `masses` is the worst policy for `bestofn.adversary.parse_masses`.
+            margin is relative, `masses` is the worst policy for `bonmeter.adversary.parse_masses`.
     """
     attacks = {
         claim: _attack(InequalityCheck(**check), evaluations, seed)

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from bestofn.audit import disagreements
-from bestofn.io import atomic_path, log_to
+from bonmeter.audit import disagreements
+from bonmeter.io import atomic_path, log_to
 
 
 def gate(claims: str, passed: str) -> None:

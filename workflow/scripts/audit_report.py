@@ -6,8 +6,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markdown import markdown
 
-from bestofn.audit import VERDICTS, disagreements
-from bestofn.io import atomic_path, log_to
+from bonmeter.audit import VERDICTS, disagreements
+from bonmeter.io import atomic_path, log_to
 
 SECTIONS = {
     "Of the paper": ("paper, ", "paper's "),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bestofn.checks import Cell, check_policy
-from bestofn.claims import InequalityCheck
-from bestofn.io import log_to, read_table, write_table
-from bestofn.policy import Policy
+from bonmeter.checks import Cell, check_policy
+from bonmeter.claims import InequalityCheck
+from bonmeter.io import log_to, read_table, write_table
+from bonmeter.policy import Policy
 
 
 def check_bounds(

@@ -6,9 +6,9 @@ from typing import Protocol
 import pandas as pd
 import pyarrow.parquet as pq
 
-from bestofn.audit import audit_claims
-from bestofn.claims import load_claims
-from bestofn.io import atomic_path, log_to
+from bonmeter.audit import audit_claims
+from bonmeter.claims import load_claims
+from bonmeter.io import atomic_path, log_to
 
 
 class Inputs(Protocol):

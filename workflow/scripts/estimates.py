@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bestofn.io import log_to, read_table, write_table
-from bestofn.policy import Policy
-from bestofn.simulate import simulate_kl_estimator
+from bonmeter.io import log_to, read_table, write_table
+from bonmeter.policy import Policy
+from bonmeter.simulate import simulate_kl_estimator
 
 
 def estimate(

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bestofn.bounds import float_quantities
-from bestofn.estimator import kl_estimator_second_moment
-from bestofn.io import log_to, read_table, write_table
-from bestofn.policy import Policy
-from bestofn.ties import expected_estimator_of_responses, kl_as_if_distinct
+from bonmeter.bounds import float_quantities
+from bonmeter.estimator import kl_estimator_second_moment
+from bonmeter.io import log_to, read_table, write_table
+from bonmeter.policy import Policy
+from bonmeter.ties import expected_estimator_of_responses, kl_as_if_distinct
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
-    """Write one row per n and one column per quantity of `bestofn.certify.QUANTITIES`.
+    """Write one row per n and one column per quantity of `bonmeter.certify.QUANTITIES`.
 
     Further columns: the second moment of the estimator, and what forgetting ties gives.
     """

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from bestofn.io import log_to, read_table
-from bestofn.plotting import COLOURS, Table, new_figure, use_log_axes
+from bonmeter.io import log_to, read_table
+from bonmeter.plotting import COLOURS, Table, new_figure, use_log_axes
 
 __all__ = ["plot"]
 

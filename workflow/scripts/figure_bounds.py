@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from bestofn.io import log_to, read_table
-from bestofn.plotting import COLOURS, LINES, Table, label, new_figure, use_log_axes
+from bonmeter.io import log_to, read_table
+from bonmeter.plotting import COLOURS, LINES, Table, label, new_figure, use_log_axes
 
 
 class Panel(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bestofn.io import log_to, read_table
-from bestofn.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
+from bonmeter.io import log_to, read_table
+from bonmeter.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
 
 
 def plot(

@@ -7,9 +7,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from bestofn.io import log_to
-from bestofn.plotting import COLOURS, LINES, new_figure, use_log_axes
-from bestofn.study import NEGLIGIBLE, NOMINAL
+from bonmeter.io import log_to
+from bonmeter.plotting import COLOURS, LINES, new_figure, use_log_axes
+from bonmeter.study import NEGLIGIBLE, NOMINAL
 
 OURS = "rank-corrected"
 RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}

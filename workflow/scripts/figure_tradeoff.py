@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from bestofn.io import log_to, read_table
-from bestofn.plotting import (
+from bonmeter.io import log_to, read_table
+from bonmeter.plotting import (
     COLOURS,
     LINES,
     Table,
@@ -16,7 +16,7 @@ from bestofn.plotting import (
     rows_where,
     use_log_axes,
 )
-from bestofn.tradeoff import excess_kl
+from bonmeter.tradeoff import excess_kl
 
 CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "tilted": ("optimum", LINES["optimum"]),

@@ -9,8 +9,8 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from bestofn.io import atomic_path, log_to
-from bestofn.provenance import PACKAGE
+from bonmeter.io import atomic_path, log_to
+from bonmeter.provenance import PACKAGE
 
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}

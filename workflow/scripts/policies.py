@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bestofn.families import make_responses
-from bestofn.io import log_to, write_table
+from bonmeter.families import make_responses
+from bonmeter.io import log_to, write_table
 
 
 def make_policy(family: str, parameters: Mapping[str, Any], seed: int, output: str) -> None:

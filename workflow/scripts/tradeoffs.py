@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bestofn.io import log_to, read_table, write_table
-from bestofn.policy import Policy
-from bestofn.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
-from bestofn.tradeoff import (
+from bonmeter.io import log_to, read_table, write_table
+from bonmeter.policy import Policy
+from bonmeter.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
+from bonmeter.tradeoff import (
     Tradeoff,
     best_of_n_tradeoff,
     excess_kl,

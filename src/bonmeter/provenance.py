@@ -20,8 +20,8 @@ def library_modules(script: str | Path) -> list[str]:
     """Paths of this package's modules that `script` imports, directly or through others (ours).
 
     Args:
-        script: path of a Python file that says what it imports, as in `from bestofn.exact import
-            exact_kl` or `from bestofn import exact_kl`; not `import bestofn`.
+        script: path of a Python file that says what it imports, as in `from bonmeter.exact import
+            exact_kl` or `from bonmeter import exact_kl`; not `import bonmeter`.
 
     Returns:
         Sorted paths, among them the package's `__init__.py`; empty if the script uses none.
@@ -80,5 +80,5 @@ def _home_of_public_names() -> dict[str, str]:
 def _path(name: str, script: Path) -> Path:
     path = PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
     if not path.is_file():
-        raise ValueError(f"{script} imports {name}: expected a module or public name of bestofn")
+        raise ValueError(f"{script} imports {name}: expected a module or public name of bonmeter")
     return path

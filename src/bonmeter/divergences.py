@@ -15,9 +15,9 @@ from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
 from scipy.special import exprel, factorial, logsumexp
 
-from bestofn._validation import FloatArray, as_n
-from bestofn.kernels import log_mean_density
-from bestofn.policy import Policy
+from bonmeter._validation import FloatArray, as_n
+from bonmeter.kernels import log_mean_density
+from bonmeter.policy import Policy
 
 __all__ = [
     "chi_squared",

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 from scipy.integrate import tanhsinh
 from scipy.special import betainc, betaincc, exprel
 
-from bestofn._validation import FloatArray, as_integer_n, as_n, as_real_array, reject_entries
-from bestofn.exact import analytical_kl
-from bestofn.kernels import relative_entropy_term
-from bestofn.policy import Policy
-from bestofn.tradeoff import Tradeoff
+from bonmeter._validation import FloatArray, as_integer_n, as_n, as_real_array, reject_entries
+from bonmeter.exact import analytical_kl
+from bonmeter.kernels import relative_entropy_term
+from bonmeter.policy import Policy
+from bonmeter.tradeoff import Tradeoff
 
 __all__ = ["best_of_poisson", "blockwise_kl_bound", "soft_best_of_n", "top_k"]
 

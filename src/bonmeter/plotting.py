@@ -23,7 +23,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 
-from bestofn.io import atomic_path
+from bonmeter.io import atomic_path
 
 __all__ = [
     "COLOURS",
@@ -68,7 +68,7 @@ LINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """Colour and line style of each role, as keyword arguments of `Axes.plot`."""
 
 Table = Mapping[str, NDArray[Any]]
-"""Columns by name, as `bestofn.io.read_table` returns them."""
+"""Columns by name, as `bonmeter.io.read_table` returns them."""
 
 MARGIN = 0.02
 """Around each axes, in inches."""
@@ -138,7 +138,7 @@ def figure_style(width: Literal["single", "double"], height: float) -> dict[RcKe
         "lines.markersize": 3.0,
         "pdf.fonttype": 42,
         "svg.fonttype": "path",
-        "svg.hashsalt": "bestofn",
+        "svg.hashsalt": "bonmeter",
     }
 
 

@@ -1,7 +1,7 @@
 """Families of reference policies: from a name and parameters to responses.
 
 Each family is a pure function returning `(log_prob, reward)`: natural log-probabilities that sum to
-1 up to rounding, and rewards, shape (R,), ready for `bestofn.policy.Policy`. `FAMILIES` lists them
+1 up to rounding, and rewards, shape (R,), ready for `bonmeter.policy.Policy`. `FAMILIES` lists them
 by name. A new one is a function here and its parameters in workflow/schemas/config.schema.yaml;
 a new policy of a family is only an entry in config/config.yaml. A family that draws at random takes
 `rng`; in the config it has the parameter `stream` instead.
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_real_array, as_real_vector, reject_entries
-from bestofn.language_model import draw_language_model, enumerate_sequences, number_of_sequences
+from bonmeter._validation import FloatArray, as_real_array, as_real_vector, reject_entries
+from bonmeter.language_model import draw_language_model, enumerate_sequences, number_of_sequences
 
 __all__ = [
     "FAMILIES",
@@ -262,7 +262,7 @@ def markov_language_model(
     reward: str,
     rng: np.random.Generator,
 ) -> Responses:
-    """Every response of a Markov language model (`bestofn.language_model`).
+    """Every response of a Markov language model (`bonmeter.language_model`).
 
     Ties under the log-likelihood are the sequences made of the same transitions, merged exactly;
     under the negative length, the sequences of one length.

@@ -1,6 +1,6 @@
 """Exact KL divergence and win rate of best-of-n, for any policy and real n >= 1.
 
-Each quantity is a sum over outcomes of terms of one sign (`bestofn.kernels`), so the gaps are as
+Each quantity is a sum over outcomes of terms of one sign (`bonmeter.kernels`), so the gaps are as
 accurate as the values themselves: relative error below 1e-12 in float64.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n
-from bestofn.kernels import (
+from bonmeter._validation import FloatArray, as_n
+from bonmeter.kernels import (
     log_mean_density,
     log_one_minus_exp,
     normalised_gap,
     normalised_win_rate_gap,
     relative_entropy_term,
 )
-from bestofn.policy import Policy, ReferencePolicy, Term
+from bonmeter.policy import Policy, ReferencePolicy, Term
 
 __all__ = [
     "analytical_kl",
@@ -77,7 +77,7 @@ def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
 def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """The analytical formula minus the exact KL, in nats, without subtracting them (ours).
 
-    The gap is the mean of `bestofn.kernels.normalised_gap` under best-of-n; every term is >= 0,
+    The gap is the mean of `bonmeter.kernels.normalised_gap` under best-of-n; every term is >= 0,
     which proves the paper's Theorem 3.1.
 
     Args:
@@ -173,9 +173,9 @@ def sum_over_outcomes(
     """Sum of `term` over the outcomes of a policy, for every n; 0 at n = 1.
 
     Args:
-        term: see `bestofn.policy.Term`.
+        term: see `bonmeter.policy.Term`.
         policy: the reference policy, which says how its outcomes are summed.
-        symmetric: see `bestofn.policy.ReferencePolicy`; symmetric terms cost less.
+        symmetric: see `bonmeter.policy.ReferencePolicy`; symmetric terms cost less.
         n: real numbers from 1 to 1e12, any shape.
 
     Returns:

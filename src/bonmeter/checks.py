@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bestofn._validation import FloatArray
-from bestofn.bounds import RELATIVE_ERROR, error_scale, float_quantities
-from bestofn.certify import BallPolicy, Inequality, decide, in_domain
-from bestofn.estimator import estimator_gap
-from bestofn.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
-from bestofn.kernels import log_one_minus_exp
-from bestofn.policy import Policy
+from bonmeter._validation import FloatArray
+from bonmeter.bounds import RELATIVE_ERROR, error_scale, float_quantities
+from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
+from bonmeter.estimator import estimator_gap
+from bonmeter.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
+from bonmeter.kernels import log_one_minus_exp
+from bonmeter.policy import Policy
 
 __all__ = ["FLOAT_METHOD", "SIGN_METHOD", "Cell", "Check", "check_policy"]
 
@@ -93,7 +93,7 @@ def check_policy(
         policy: the reference policy, L outcomes.
         checks: what to decide, by id of the claim.
         certified_n: n decided by ball arithmetic, if L <= `largest_certified`.
-        values: floats of `bestofn.bounds.float_quantities` and the `n` they belong to, at which the
+        values: floats of `bonmeter.bounds.float_quantities` and the `n` they belong to, at which the
             rest is decided.
         largest_certified: the most outcomes of a policy that is certified.
 

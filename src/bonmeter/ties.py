@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n
-from bestofn.estimator import kl_estimator
-from bestofn.exact import best_of_n_log_pmf, exact_kl
-from bestofn.policy import Policy
+from bonmeter._validation import FloatArray, as_n
+from bonmeter.estimator import kl_estimator
+from bonmeter.exact import best_of_n_log_pmf, exact_kl
+from bonmeter.policy import Policy
 
 __all__ = ["expected_estimator_of_responses", "kl_as_if_distinct"]
 
@@ -29,7 +29,7 @@ def kl_as_if_distinct(log_prob: ArrayLike, reward: ArrayLike, n: ArrayLike) -> F
         Same shape as `n`; never below the `exact_kl` of the same responses (data processing).
 
     Raises:
-        ValueError: as `bestofn.policy.Policy`, or if an n is not a real number from 1 to 1e12.
+        ValueError: as `bonmeter.policy.Policy`, or if an n is not a real number from 1 to 1e12.
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.5]), [0.0, 0.0, 1.0]
@@ -50,7 +50,7 @@ def expected_estimator_of_responses(
 ) -> FloatArray:
     """Mean of the paper's estimator (Eq. 25) fed with the probability of the selected response.
 
-    The mass of its tie class gives the smaller `bestofn.estimator.expected_kl_estimator`; both are
+    The mass of its tie class gives the smaller `bonmeter.estimator.expected_kl_estimator`; both are
     upper bounds on the KL (docs/theory.md).
 
     Args:
@@ -62,7 +62,7 @@ def expected_estimator_of_responses(
         Same shape as `n`, in nats.
 
     Raises:
-        ValueError: as `bestofn.policy.Policy`, or if an n is not a real number from 1 to 1e12.
+        ValueError: as `bonmeter.policy.Policy`, or if an n is not a real number from 1 to 1e12.
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.25, 0.25]), [0.0, 0.0, 1.0, 1.0]

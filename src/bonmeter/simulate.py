@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bestofn._validation import FloatArray, as_integer_n, as_n, as_real_vector, reject_entries
-from bestofn.estimator import kl_estimator
-from bestofn.exact import exact_kl
-from bestofn.policy import Policy
+from bonmeter._validation import FloatArray, as_integer_n, as_n, as_real_vector, reject_entries
+from bonmeter.estimator import kl_estimator
+from bonmeter.exact import exact_kl
+from bonmeter.policy import Policy
 
 __all__ = [
     "LITERAL_BUDGET",

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bestofn._validation import FloatArray
-from bestofn.exact import analytical_kl, exact_kl
-from bestofn.policy import Policy
-from bestofn.pool import METHODS, Interval, kl_interval
-from bestofn.simulate import draw_responses, stream
+from bonmeter._validation import FloatArray
+from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.policy import Policy
+from bonmeter.pool import METHODS, Interval, kl_interval
+from bonmeter.simulate import draw_responses, stream
 
 __all__ = [
     "FORMULA",

@@ -1,6 +1,6 @@
 """Bounds on the gaps of KL and win rate in float64: the paper's and the sharper ones, by name.
 
-The names, meanings and proven domains are those of `bestofn.certify.QUANTITIES`, which evaluates
+The names, meanings and proven domains are those of `bonmeter.certify.QUANTITIES`, which evaluates
 the same quantities in ball arithmetic. Derivations: docs/theory.md.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n
-from bestofn.certify import QUANTITIES, in_domain
-from bestofn.divergences import (
+from bonmeter._validation import FloatArray, as_n
+from bonmeter.certify import QUANTITIES, in_domain
+from bonmeter.divergences import (
     chi_squared,
     continuous_chi_squared,
     continuous_forward_kl,
@@ -21,13 +21,13 @@ from bestofn.divergences import (
     forward_kl,
     renyi,
 )
-from bestofn.estimator import (
+from bonmeter.estimator import (
     estimator_gap,
     expected_kl_estimator,
     expected_kl_estimator_gap,
     kl_estimator,
 )
-from bestofn.exact import (
+from bonmeter.exact import (
     analytical_kl,
     exact_kl,
     exact_win_rate,
@@ -35,12 +35,12 @@ from bestofn.exact import (
     sum_over_outcomes,
     win_rate_gap,
 )
-from bestofn.kernels import (
+from bonmeter.kernels import (
     log_mean_density,
     relative_entropy_term,
 )
-from bestofn.policy import Policy, listed
-from bestofn.tradeoff import tilt_with_advantage, tilted_tradeoff
+from bonmeter.policy import Policy, listed
+from bonmeter.tradeoff import tilt_with_advantage, tilted_tradeoff
 
 __all__ = [
     "RELATIVE_ERROR",
@@ -81,7 +81,7 @@ def kl_gap_bounds(policy: Policy, n: ArrayLike) -> dict[str, FloatArray]:
     """Bounds on `kl_gap`, by name (paper, Theorems 3.4 and 3.6; the others ours).
 
     `theorem_3_6_finite` and `top_outcome_gap` are lower bounds, all others upper bounds. The
-    meaning of each is in `bestofn.certify.QUANTITIES`.
+    meaning of each is in `bonmeter.certify.QUANTITIES`.
 
     Args:
         policy: the reference policy, L outcomes.
@@ -125,7 +125,7 @@ def win_rate_gap_bounds(policy: Policy, n: ArrayLike) -> dict[str, FloatArray]:
 def float_quantities(
     policy: Policy, n: ArrayLike, names: Iterable[str] = tuple(QUANTITIES)
 ) -> dict[str, FloatArray]:
-    """Quantities of `bestofn.certify.QUANTITIES` in float64, with an a-priori error bound (ours).
+    """Quantities of `bonmeter.certify.QUANTITIES` in float64, with an a-priori error bound (ours).
 
     Args:
         policy: the reference policy, L outcomes.

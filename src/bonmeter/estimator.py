@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries, reject_shapes
-from bestofn.exact import analytical_kl, pmf, sum_over_outcomes
-from bestofn.kernels import (
+from bonmeter._validation import FloatArray, as_n, as_real_array, reject_entries, reject_shapes
+from bonmeter.exact import analytical_kl, pmf, sum_over_outcomes
+from bonmeter.kernels import (
     log_one_minus_exp,
     normalised_gap,
     relative_entropy_term,
 )
-from bestofn.policy import ReferencePolicy
+from bonmeter.policy import ReferencePolicy
 
 # Log-probabilities handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 13
@@ -106,7 +106,7 @@ def expected_kl_estimator(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> from bestofn.policy import Policy
+        >>> from bonmeter.policy import Policy
         >>> float(expected_kl_estimator(Policy.from_probabilities([1.0]), 2))
         0.0
         >>> round(float(expected_kl_estimator(Policy.from_probabilities([0.5, 0.5]), 2)), 15)
@@ -129,7 +129,7 @@ def expected_kl_estimator_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArr
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> from bestofn.policy import Policy
+        >>> from bonmeter.policy import Policy
         >>> float(expected_kl_estimator_gap(Policy.from_probabilities([1.0]), 2))  # log 2 - 1/2
         0.1931471805599453
     """
@@ -173,7 +173,7 @@ def kl_estimator_second_moment(policy: ReferencePolicy, n: ArrayLike) -> FloatAr
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> from bestofn.policy import Policy
+        >>> from bonmeter.policy import Policy
         >>> binary = Policy.from_probabilities([0.5, 0.5])  # one value: no variance
         >>> mean = expected_kl_estimator(binary, 2)
         >>> round(float(kl_estimator_second_moment(binary, 2) - mean**2), 15)

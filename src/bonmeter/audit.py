@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from bestofn.checks import FLOAT_METHOD, SIGN_METHOD
-from bestofn.claims import Claim, FunctionCheck, InequalityCheck
-from bestofn.study import NEGLIGIBLE, NOMINAL
-from bestofn.tradeoff import optimal_kl
+from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD
+from bonmeter.claims import Claim, FunctionCheck, InequalityCheck
+from bonmeter.study import NEGLIGIBLE, NOMINAL
+from bonmeter.tradeoff import optimal_kl
 
 __all__ = ["CHECKS", "VERDICTS", "Finding", "audit_claims", "disagreements"]
 
@@ -69,7 +69,7 @@ def audit_claims(
 
     Args:
         claims: what is claimed.
-        cells: verdicts of `bestofn.checks.check_policy` with a column `policy` and a column
+        cells: verdicts of `bonmeter.checks.check_policy` with a column `policy` and a column
             `outcomes`, the size of the policy.
         tables: by name, what the functions in `CHECKS` read.
 

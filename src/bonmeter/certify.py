@@ -24,9 +24,9 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike, NDArray
 
-from bestofn._validation import as_n, reject_entries
-from bestofn.policy import Policy, listed
-from bestofn.tradeoff import tilt_with_advantage
+from bonmeter._validation import as_n, reject_entries
+from bonmeter.policy import Policy, listed
+from bonmeter.tradeoff import tilt_with_advantage
 
 __all__ = [
     "IDENTITIES",

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bestofn.certify import QUANTITIES, Inequality
-from bestofn.checks import Check
-from bestofn.config import read_yaml
+from bonmeter.certify import QUANTITIES, Inequality
+from bonmeter.checks import Check
+from bonmeter.config import read_yaml
 
 __all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 
@@ -35,7 +35,7 @@ class InequalityCheck(_Record):
     """lhs <= factor * rhs, decided on every cell (policy, n) where it applies.
 
     Attributes:
-        lhs, rhs: names in `bestofn.certify.QUANTITIES`.
+        lhs, rhs: names in `bonmeter.certify.QUANTITIES`.
         factor: a fraction such as "1/2".
         policies: names of the only policies it speaks of.
         n: the only values of n at which it is decided.
@@ -66,14 +66,14 @@ class InequalityCheck(_Record):
         return text
 
     def as_check(self) -> Check:
-        """The same for `bestofn.checks.check_policy`."""
+        """The same for `bonmeter.checks.check_policy`."""
         inequality = Inequality(self.lhs, self.rhs, Fraction(self.factor))
         policies = None if self.policies is None else frozenset(self.policies)
         return Check(inequality, policies, self.n, self.extrapolate)
 
 
 class FunctionCheck(_Record):
-    """A check of its own: the name of a function in `bestofn.audit.CHECKS`."""
+    """A check of its own: the name of a function in `bonmeter.audit.CHECKS`."""
 
     run: Literal[
         "atoms_only_lower",

@@ -13,7 +13,7 @@ from math import factorial
 
 import numpy as np
 
-from bestofn._validation import FloatArray
+from bonmeter._validation import FloatArray
 
 __all__ = [
     "log_mean_density",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_n, as_real_array, reject_entries
-from bestofn.exact import analytical_kl
+from bonmeter._validation import FloatArray, as_n, as_real_array, reject_entries
+from bonmeter.exact import analytical_kl
 
 __all__ = [
     "Tradeoff",

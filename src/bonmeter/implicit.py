@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bestofn._validation import FloatArray, as_real_array, reject_entries
-from bestofn.kernels import log_one_minus_exp
-from bestofn.policy import Term
+from bonmeter._validation import FloatArray, as_real_array, reject_entries
+from bonmeter.kernels import log_one_minus_exp
+from bonmeter.policy import Term
 
 __all__ = ["GeometricPolicy", "UniformPolicy"]
 
@@ -77,7 +77,7 @@ class _ImplicitPolicy:
         self._step = np.logaddexp(0.0, self._log_mass - below)
 
     def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
-        """Sum of `term` over the outcomes, at one n > 1 (see `bestofn.policy.ReferencePolicy`)."""
+        """Sum of `term` over the outcomes, at one n > 1 (see `bonmeter.policy.ReferencePolicy`)."""
         return float(self._weight @ term(n, self._log_mass, self._log_cdf, self._step))
 
 
@@ -85,7 +85,7 @@ class UniformPolicy(_ImplicitPolicy):
     """The uniform policy over any number of outcomes (paper, Figure 2), at the same cost.
 
     `exact_kl`, `kl_gap`, `exact_win_rate`, `win_rate_gap`, `expected_kl_estimator` and
-    `expected_kl_estimator_gap` take it in place of a `bestofn.policy.Policy`; relative error below
+    `expected_kl_estimator_gap` take it in place of a `bonmeter.policy.Policy`; relative error below
     1e-12.
 
     Args:
@@ -95,7 +95,7 @@ class UniformPolicy(_ImplicitPolicy):
         ValueError: if `size` is anything else.
 
     Examples:
-        >>> from bestofn.exact import exact_kl, kl_gap
+        >>> from bonmeter.exact import exact_kl, kl_gap
         >>> round(float(exact_kl(UniformPolicy(4), 1e12)), 12)  # log 4
         1.38629436112
         >>> f"{float(kl_gap(UniformPolicy(10**15), 4)):.12g}"  # n (n-1)^2/(24 (n-2)) size^-2
@@ -115,7 +115,7 @@ class GeometricPolicy(_ImplicitPolicy):
     """Masses in geometric progression, over finitely or infinitely many outcomes.
 
     `exact_kl`, `kl_gap`, `exact_win_rate`, `win_rate_gap`, `expected_kl_estimator` and
-    `expected_kl_estimator_gap` take it in place of a `bestofn.policy.Policy`; relative error below
+    `expected_kl_estimator_gap` take it in place of a `bonmeter.policy.Policy`; relative error below
     1e-12.
 
     Args:
@@ -128,7 +128,7 @@ class GeometricPolicy(_ImplicitPolicy):
         ValueError: if an argument is anything else.
 
     Examples:
-        >>> from bestofn.exact import exact_kl, exact_win_rate
+        >>> from bonmeter.exact import exact_kl, exact_win_rate
         >>> endless = GeometricPolicy(0.5, math.inf, "ascending")
         >>> round(float(exact_kl(endless, 2)), 12)  # log(3/2) - (log 2)/3
         0.174416047922
