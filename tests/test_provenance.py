@@ -4,26 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from bonmeter.provenance import PACKAGE, library_modules
+from bonmeter.provenance import PACKAGES, SOURCE, library_modules
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts): str(path)
+    for package in PACKAGES
+    for path in sorted(SOURCE.glob(f"{package}/**/*.py"))
+    if path.stem != "__init__"
+}
 
 REAL_IMPORTS = """
 import importlib, sys
-for module in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "bonmeter"]:
+packages, modules = sys.argv[1].split(), sys.argv[2:]
+def ours():
+    return [name for name in sys.modules if name.partition(".")[0] in packages]
+for module in modules:
+    for name in ours():
         del sys.modules[name]
-    importlib.import_module(f"bonmeter.{module}")
-    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "bonmeter"]
-    print(module, *(m.__file__ for m in ours))
+    importlib.import_module(module)
+    print(module, *(sys.modules[name].__file__ for name in ours()))
 """
 
 
 @pytest.fixture(scope="module")
 def real_imports() -> dict[str, set[str]]:
     done = subprocess.run(
-        [sys.executable, "-c", REAL_IMPORTS, *MODULES],
-        cwd=PACKAGE.parent,
+        [sys.executable, "-c", REAL_IMPORTS, " ".join(PACKAGES), *MODULES],
+        cwd=SOURCE,
         capture_output=True,
         text=True,
         check=False,
@@ -37,10 +44,11 @@ def real_imports() -> dict[str, set[str]]:
 def test_declared_modules_are_those_really_imported(
     module: str, real_imports: dict[str, set[str]]
 ) -> None:
-    path = str(PACKAGE / f"{module}.py")
+    path = MODULES[module]
     declared = library_modules(path)
     assert declared == sorted(declared)
-    assert {*declared, path, str(PACKAGE / "__init__.py")} == real_imports[module]
+    parents = {str(each / "__init__.py") for each in Path(path).parents if SOURCE in each.parents}
+    assert {*declared, path, *parents} == real_imports[module]
 
 
 def names(script: str, folder: Path) -> list[str]:
@@ -50,11 +58,12 @@ def names(script: str, folder: Path) -> list[str]:
 
 
 def with_imports(module: str) -> list[str]:
-    path = PACKAGE / f"{module}.py"
-    return [Path(each).stem for each in sorted({*library_modules(path), str(path)})]
+    path = MODULES[module]
+    parents = {str(each / "__init__.py") for each in Path(path).parents if SOURCE in each.parents}
+    return [Path(each).stem for each in sorted({*library_modules(path), path, *parents})]
 
 
-KERNELS, EXACT = with_imports("kernels"), with_imports("exact")
+KERNELS, EXACT = with_imports("bonmeter.kernels"), with_imports("bonmeter.exact")
 
 
 @pytest.mark.parametrize(
@@ -84,12 +93,12 @@ def test_imports_of_every_form(script: str, expected: list[str], tmp_path: Path)
     [
         ("import bonmeter", "bonmeter"),
         ("from bonmeter import nothing", "bonmeter.nothing"),
-        ("from bonmeter.nothing import x", "bonmeter.nothing"),
+        ("from bonmeter.nothing import x", "bonmeter.nothing.x"),
         ("from . import exact", "."),
         ("from .exact import exact_kl", ".exact"),
     ],
 )
 def test_what_cannot_be_traced_is_an_error(script: str, imported: str, tmp_path: Path) -> None:
-    expected = f"imports {imported}: expected a module or public name of bonmeter"
+    expected = f"imports {imported}: expected a module or public name of ours"
     with pytest.raises(ValueError, match=expected.replace(".", r"\.")):
         names(script, tmp_path)

@@ -1,6 +1,47 @@
-"""Best-of-n sampling: what it really costs (KL divergence) and buys (win rate)."""
+"""Best-of-n sampling: what it really costs (KL divergence) and buys (win rate).
 
-import lazy_loader
+Public names are imported from here, `from bonmeter import exact_kl`; each is loaded from its module
+when it is first used, so that no one pays for what they do not call.
+"""
 
-# Lazy, so that a pipeline stage loads only the modules it uses.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from importlib import import_module
+
+PUBLIC = {
+    "GeometricPolicy": "implicit",
+    "Policy": "policy",
+    "UniformPolicy": "implicit",
+    "analytical_kl": "exact",
+    "best_of_n_log_pmf": "exact",
+    "best_of_n_tradeoff": "tradeoff",
+    "best_of_n_weights": "pool",
+    "certify": "certify",
+    "estimate_kl": "pool",
+    "estimate_win_rate": "pool",
+    "exact_kl": "exact",
+    "exact_win_rate": "exact",
+    "expected_kl_estimator": "estimator",
+    "kl_estimator": "estimator",
+    "kl_gap": "exact",
+    "kl_gap_bounds": "bounds",
+    "kl_interval": "pool",
+    "mean_interval": "pool",
+    "rewind_and_repeat": "tradeoff",
+    "tilted_tradeoff": "tradeoff",
+    "win_rate_gap": "exact",
+    "win_rate_gap_bounds": "bounds",
+}
+"""Public name -> the module that holds it; `__init__.pyi` tells type checkers the same."""
+
+__all__ = list(PUBLIC)
+
+
+def __getattr__(name: str) -> object:
+    if name not in PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,40 +1,26 @@
-from .bounds import kl_gap_bounds, win_rate_gap_bounds
-from .certify import certify
-from .estimator import expected_kl_estimator, kl_estimator
-from .exact import (
-    analytical_kl,
-    best_of_n_log_pmf,
-    exact_kl,
-    exact_win_rate,
-    kl_gap,
-    win_rate_gap,
-)
-from .implicit import GeometricPolicy, UniformPolicy
-from .policy import Policy
-from .pool import best_of_n_weights, estimate_kl, estimate_win_rate, kl_interval, mean_interval
-from .tradeoff import best_of_n_tradeoff, rewind_and_repeat, tilted_tradeoff
+from bonmeter.bounds import kl_gap_bounds as kl_gap_bounds
+from bonmeter.bounds import win_rate_gap_bounds as win_rate_gap_bounds
+from bonmeter.certify import certify as certify
+from bonmeter.estimator import expected_kl_estimator as expected_kl_estimator
+from bonmeter.estimator import kl_estimator as kl_estimator
+from bonmeter.exact import analytical_kl as analytical_kl
+from bonmeter.exact import best_of_n_log_pmf as best_of_n_log_pmf
+from bonmeter.exact import exact_kl as exact_kl
+from bonmeter.exact import exact_win_rate as exact_win_rate
+from bonmeter.exact import kl_gap as kl_gap
+from bonmeter.exact import win_rate_gap as win_rate_gap
+from bonmeter.implicit import GeometricPolicy as GeometricPolicy
+from bonmeter.implicit import UniformPolicy as UniformPolicy
+from bonmeter.policy import Policy as Policy
+from bonmeter.pool import best_of_n_weights as best_of_n_weights
+from bonmeter.pool import estimate_kl as estimate_kl
+from bonmeter.pool import estimate_win_rate as estimate_win_rate
+from bonmeter.pool import kl_interval as kl_interval
+from bonmeter.pool import mean_interval as mean_interval
+from bonmeter.tradeoff import best_of_n_tradeoff as best_of_n_tradeoff
+from bonmeter.tradeoff import rewind_and_repeat as rewind_and_repeat
+from bonmeter.tradeoff import tilted_tradeoff as tilted_tradeoff
 
-__all__ = [
-    "GeometricPolicy",
-    "Policy",
-    "UniformPolicy",
-    "analytical_kl",
-    "best_of_n_log_pmf",
-    "best_of_n_tradeoff",
-    "best_of_n_weights",
-    "certify",
-    "estimate_kl",
-    "estimate_win_rate",
-    "exact_kl",
-    "exact_win_rate",
-    "expected_kl_estimator",
-    "kl_estimator",
-    "kl_gap",
-    "kl_gap_bounds",
-    "kl_interval",
-    "mean_interval",
-    "rewind_and_repeat",
-    "tilted_tradeoff",
-    "win_rate_gap",
-    "win_rate_gap_bounds",
-]
+PUBLIC: dict[str, str]
+
+def __getattr__(name: str) -> object: ...

@@ -23,7 +23,15 @@ LARGEST_N = 1e12
 
 
 def as_real_array(name: str, values: ArrayLike) -> FloatArray:
-    """`values` as float64, or a `ValueError` where they are not real numbers."""
+    """`values` as float64, or a `ValueError` where they are not real numbers.
+
+    Examples:
+        >>> as_real_array("reward", [1, 2]).tolist()
+        [1.0, 2.0]
+        >>> as_real_array("reward", ["a"])
+        Traceback (most recent call last):
+        ValueError: reward must hold real numbers, got dtype <U1
+    """
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged lists
@@ -36,7 +44,13 @@ def as_real_array(name: str, values: ArrayLike) -> FloatArray:
 
 
 def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
-    """`values` as a non-empty float64 vector."""
+    """`values` as a non-empty float64 vector.
+
+    Examples:
+        >>> as_real_vector("reward", 1.0)
+        Traceback (most recent call last):
+        ValueError: reward must be a non-empty one-dimensional array, got shape ()
+    """
     array = as_real_array(name, values)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
@@ -46,7 +60,14 @@ def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
 
 
 def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expected: str) -> None:
-    """Raise for the first entry of `values` marked `bad`, saying which and what is `expected`."""
+    """Raise for the first entry of `values` marked `bad`, saying which and what is `expected`.
+
+    Examples:
+        >>> values = np.array([1.0, -2.0])
+        >>> reject_entries("mass", values, values < 0, "a mass >= 0")
+        Traceback (most recent call last):
+        ValueError: mass[1] = -2.0: expected a mass >= 0
+    """
     if bad.any():
         flat = int(np.argmax(bad))
         index = ", ".join(map(str, np.unravel_index(flat, values.shape)))
@@ -55,7 +76,13 @@ def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expect
 
 
 def reject_shapes(**arrays: FloatArray) -> None:
-    """Raise if the arrays, given by name, do not broadcast against each other."""
+    """Raise if the arrays, given by name, do not broadcast against each other.
+
+    Examples:
+        >>> reject_shapes(n=np.ones(2), log_eps=np.ones(3))
+        Traceback (most recent call last):
+        ValueError: expected shapes that broadcast, got n (2,) and log_eps (3,)
+    """
     try:
         np.broadcast_shapes(*(x.shape for x in arrays.values()))
     except ValueError:
@@ -64,7 +91,12 @@ def reject_shapes(**arrays: FloatArray) -> None:
 
 
 def as_n(n: ArrayLike) -> FloatArray:
-    """`n` as float64: real numbers from 1 to 1e12, of any shape."""
+    """`n` as float64: real numbers from 1 to 1e12, of any shape.
+
+    Examples:
+        >>> as_n([1, 2.5]).tolist()
+        [1.0, 2.5]
+    """
     array = as_real_array("n", n)
     reject_entries(
         "n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12"
@@ -73,7 +105,15 @@ def as_n(n: ArrayLike) -> FloatArray:
 
 
 def as_integer_n(n: ArrayLike, largest: int) -> NDArray[np.int64]:
-    """`n` as int64: whole numbers from 1 to `largest`, of any shape."""
+    """`n` as int64: whole numbers from 1 to `largest`, of any shape.
+
+    Examples:
+        >>> as_integer_n([1, 2], 4).tolist()
+        [1, 2]
+        >>> as_integer_n(5, 4)
+        Traceback (most recent call last):
+        ValueError: n = 5.0: expected a whole number from 1 to 4
+    """
     array = as_real_array("n", n)
     bad = ~((array >= 1) & (array <= largest) & (array == np.floor(array)))
     reject_entries("n", array, bad, f"a whole number from 1 to {largest}")

@@ -7,31 +7,37 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
-__all__ = ["library_modules"]
+from bonmeter import PUBLIC
 
-PACKAGE = Path(__file__).parent
-OURS = (PACKAGE.name, "")
-"""First part of a module's name, as imported; empty in a relative import."""
+__all__ = ["SOURCE", "library_modules"]
+
+SOURCE = Path(__file__).parents[1]
+"""The folder of our packages."""
+
+PACKAGES = tuple(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 
 
 def library_modules(script: str | Path) -> list[str]:
-    """Paths of this package's modules that `script` imports, directly or through others (ours).
+    """Paths of our packages' modules that `script` imports, directly or through others (ours).
 
     Args:
         script: path of a Python file that says what it imports, as in `from bonmeter.exact import
             exact_kl` or `from bonmeter import exact_kl`; not `import bonmeter`.
 
     Returns:
-        Sorted paths, among them the package's `__init__.py`; empty if the script uses none.
+        Sorted paths, among them the `__init__.py` of each package on the way; empty if the script
+        uses none.
 
     Raises:
-        ValueError: if a module or name is not one of the package, or an import is relative.
+        ValueError: if a name is neither a module nor what a module holds, or an import is relative.
 
     Examples:
-        >>> [Path(path).name for path in library_modules(PACKAGE / "kernels.py")]
-        ['__init__.py', '_validation.py']
+        >>> found = library_modules(SOURCE / "bonmeter/kernels.py")
+        >>> [str(Path(path).relative_to(SOURCE)) for path in found]
+        ['bonmeter/__init__.py', 'bonmeter/_validation.py']
     """
     found: set[Path] = set()
     pending = [Path(script)]
@@ -43,11 +49,9 @@ def library_modules(script: str | Path) -> list[str]:
 
 
 def _imported(path: Path) -> set[Path]:
-    modules: set[Path] = set()
-    for node in _imports(path):
-        names = _names(node)
-        modules |= {_path(name, path) for name in names if name.split(".")[0] in OURS}
-    return modules | {PACKAGE / "__init__.py"} if modules else modules
+    names = [name for node in _imports(path) for name in _names(node)]
+    ours = [name for name in names if name.split(".")[0] in (*PACKAGES, "")]
+    return {module for name in ours for module in _module_and_parents(name, path)}
 
 
 def _imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
@@ -62,23 +66,26 @@ def _imports_at(path: Path, _modified: int) -> list[ast.Import | ast.ImportFrom]
 
 
 def _names(node: ast.Import | ast.ImportFrom) -> list[str]:
-    """The modules that a statement imports, by name."""
+    """The modules, or names in modules, that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if node.module != PACKAGE.name or node.level:
+    if node.level:
         return ["." * node.level + (node.module or "")]
-    home = _home_of_public_names()
-    return [f"{PACKAGE.name}.{home.get(alias.name, alias.name)}" for alias in node.names]
+    return [f"{node.module}.{alias.name}" for alias in node.names]
 
 
-def _home_of_public_names() -> dict[str, str]:
-    stub = _imports(PACKAGE / "__init__.pyi")
-    imports = [node for node in stub if isinstance(node, ast.ImportFrom)]
-    return {alias.name: str(node.module) for node in imports for alias in node.names}
+def _module_and_parents(name: str, script: Path) -> list[Path]:
+    """The file of a module, or of the module that holds a name, after those of its packages."""
+    package, _, last = name.rpartition(".")
+    if name == "bonmeter.PUBLIC":  # all that a package holds itself
+        return [SOURCE / "bonmeter/__init__.py"]
+    homes = [name, package, f"{package}.{PUBLIC[last]}" if last in PUBLIC else ""]
+    found = next((home for home in homes if home and _file(home).is_file()), None)
+    if found is None:
+        raise ValueError(f"{script} imports {name}: expected a module or public name of ours")
+    parents = accumulate(found.split(".")[:-1], lambda above, each: f"{above}.{each}")
+    return [*(_file(parent).with_suffix("") / "__init__.py" for parent in parents), _file(found)]
 
 
-def _path(name: str, script: Path) -> Path:
-    path = PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
-    if not path.is_file():
-        raise ValueError(f"{script} imports {name}: expected a module or public name of bonmeter")
-    return path
+def _file(module: str) -> Path:
+    return SOURCE.joinpath(*module.split(".")).with_suffix(".py")
