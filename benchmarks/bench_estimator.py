@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bonmeter._validation import FloatArray
 from bonmeter.estimator import kl_estimator
+from bonmeter.numerics.validation import FloatArray
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time, group="1e7 log-probabilities")
 

@@ -12,9 +12,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.routes import GRID, Responses, bonmeter_kl, log_normal, textbook_kl
-from bonmeter._validation import FloatArray
 from bonmeter.estimator import expected_kl_estimator
 from bonmeter.exact import exact_kl
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)

@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from benchmarks.routes import GRID, bonmeter_kl, cpu_seconds, log_normal, textbook_kl
-from bonmeter._validation import FloatArray
+from bonmeter.numerics.validation import FloatArray
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "cost"
 SIZES = [10**k for k in range(3, 9)]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bonmeter._validation import FloatArray
 from bonmeter.exact import exact_kl
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy
 
 __all__ = ["GRID", "Responses", "bonmeter_kl", "cpu_seconds", "log_normal", "textbook_kl"]

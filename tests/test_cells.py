@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonmeter import estimator, exact
-from bonmeter._validation import FloatArray
-from bonmeter.cells import summarise
+import bonmeter.estimator as estimator
+import bonmeter.exact as exact
 from bonmeter.exact import exact_kl, kl_gap, win_rate_gap
 from bonmeter.implicit import UniformPolicy
-from bonmeter.kernels import log_mean_density
+from bonmeter.numerics.kernels import log_mean_density
+from bonmeter.numerics.quadrature import summarise
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy, Term
 
-CELLS = sys.modules["bonmeter.cells"]
+CELLS = sys.modules["bonmeter.numerics.quadrature"]
 SIZE = 50_000
 GRID = (1 + 2.0**-40, 2, 2.5, 18, 320, 1.8e4, 1.8e5, 1e9)
 

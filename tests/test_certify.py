@@ -15,7 +15,8 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonmeter import estimator, exact
+import bonmeter.estimator as estimator
+import bonmeter.exact as exact
 from bonmeter.certify import (
     IDENTITIES,
     INEQUALITIES,

@@ -5,10 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bonmeter._validation import FloatArray
 from bonmeter.bounds import float_quantities
 from bonmeter.certify import INEQUALITIES, Inequality, decide
 from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]

@@ -27,9 +27,9 @@ from oracle import (
     relative_error,
 )
 
-from bonmeter._validation import FloatArray
 from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
 from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy
 
 MEANS: dict[str, Callable[[Policy, ArrayLike], FloatArray]] = {

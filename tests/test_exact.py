@@ -25,7 +25,6 @@ from oracle import (
     relative_error,
 )
 
-from bonmeter._validation import FloatArray
 from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap
 from bonmeter.exact import (
     analytical_kl,
@@ -36,6 +35,7 @@ from bonmeter.exact import (
     sum_over_outcomes,
     win_rate_gap,
 )
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy, Term
 
 Function = Callable[[Any, ArrayLike], FloatArray]

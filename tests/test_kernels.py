@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import draws, relative_error
 
-from bonmeter.kernels import (
+from bonmeter.numerics.kernels import (
     log_mean_density,
     log_one_minus_exp,
     normalised_gap,

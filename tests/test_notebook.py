@@ -25,7 +25,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from IPython.display import display
 
-from bonmeter import exact, Policy
+from bonmeter import Policy, exact_kl
 
 # %%
 Path("input.txt").read_text(), Path(exact.__file__).parent.name

@@ -63,7 +63,7 @@ def with_imports(module: str) -> list[str]:
     return [Path(each).stem for each in sorted({*library_modules(path), path, *parents})]
 
 
-KERNELS, EXACT = with_imports("bonmeter.kernels"), with_imports("bonmeter.exact")
+KERNELS, EXACT = with_imports("bonmeter.numerics.kernels"), with_imports("bonmeter.exact")
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ KERNELS, EXACT = with_imports("bonmeter.kernels"), with_imports("bonmeter.exact"
         ("", []),
         ("import numpy as np\nfrom os import path", []),
         ("from bonmeterish import exact", []),
-        ("from bonmeter.kernels import normalised_gap", KERNELS),
-        ("from bonmeter.kernels import *", KERNELS),
-        ("import bonmeter.kernels", KERNELS),
-        ("import os, bonmeter.kernels as k", KERNELS),
-        ("from bonmeter import kernels", KERNELS),
+        ("from bonmeter.numerics.kernels import normalised_gap", KERNELS),
+        ("from bonmeter.numerics.kernels import *", KERNELS),
+        ("import bonmeter.numerics.kernels", KERNELS),
+        ("import os, bonmeter.numerics.kernels as k", KERNELS),
+        ("from bonmeter.numerics import kernels", KERNELS),
         ("from bonmeter import exact_kl", EXACT),
         ("from bonmeter import Policy as P, exact_kl", EXACT),
         ("def f():\n    from bonmeter.exact import exact_kl", EXACT),

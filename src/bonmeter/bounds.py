@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_n
 from bonmeter.certify import QUANTITIES, in_domain
 from bonmeter.divergences import (
     chi_squared,
@@ -35,10 +34,11 @@ from bonmeter.exact import (
     sum_over_outcomes,
     win_rate_gap,
 )
-from bonmeter.kernels import (
+from bonmeter.numerics.kernels import (
     log_mean_density,
     relative_entropy_term,
 )
+from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policy import Policy, listed
 from bonmeter.tradeoff import tilt_with_advantage, tilted_tradeoff
 

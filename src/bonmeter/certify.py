@@ -24,7 +24,7 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter._validation import as_n, reject_entries
+from bonmeter.numerics.validation import as_n, reject_entries
 from bonmeter.policy import Policy, listed
 from bonmeter.tradeoff import tilt_with_advantage
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter._validation import FloatArray
 from bonmeter.bounds import RELATIVE_ERROR, error_scale, float_quantities
 from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
 from bonmeter.estimator import estimator_gap
 from bonmeter.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
-from bonmeter.kernels import log_one_minus_exp
+from bonmeter.numerics.kernels import log_one_minus_exp
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy
 
 __all__ = ["FLOAT_METHOD", "SIGN_METHOD", "Cell", "Check", "check_policy"]

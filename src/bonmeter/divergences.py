@@ -15,8 +15,8 @@ from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
 from scipy.special import exprel, factorial, logsumexp
 
-from bonmeter._validation import FloatArray, as_n
-from bonmeter.kernels import log_mean_density
+from bonmeter.numerics.kernels import log_mean_density
+from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policy import Policy
 
 __all__ = [

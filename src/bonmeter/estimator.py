@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_n, as_real_array, reject_entries, reject_shapes
 from bonmeter.exact import analytical_kl, pmf, sum_over_outcomes
-from bonmeter.kernels import (
+from bonmeter.numerics.kernels import (
     log_one_minus_exp,
     normalised_gap,
     relative_entropy_term,
+)
+from bonmeter.numerics.validation import (
+    FloatArray,
+    as_n,
+    as_real_array,
+    reject_entries,
+    reject_shapes,
 )
 from bonmeter.policy import ReferencePolicy
 

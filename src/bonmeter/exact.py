@@ -1,6 +1,6 @@
 """Exact KL divergence and win rate of best-of-n, for any policy and real n >= 1.
 
-Each quantity is a sum over outcomes of terms of one sign (`bonmeter.kernels`), so the gaps are as
+Each quantity is a sum over outcomes of terms of one sign (`bonmeter.numerics.kernels`), so the gaps are as
 accurate as the values themselves: relative error below 1e-12 in float64.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_n
-from bonmeter.kernels import (
+from bonmeter.numerics.kernels import (
     log_mean_density,
     log_one_minus_exp,
     normalised_gap,
     normalised_win_rate_gap,
     relative_entropy_term,
 )
+from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policy import Policy, ReferencePolicy, Term
 
 __all__ = [
@@ -77,7 +77,7 @@ def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
 def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """The analytical formula minus the exact KL, in nats, without subtracting them (ours).
 
-    The gap is the mean of `bonmeter.kernels.normalised_gap` under best-of-n; every term is >= 0,
+    The gap is the mean of `bonmeter.numerics.kernels.normalised_gap` under best-of-n; every term is >= 0,
     which proves the paper's Theorem 3.1.
 
     Args:

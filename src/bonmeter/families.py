@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_real_array, as_real_vector, reject_entries
 from bonmeter.language_model import draw_language_model, enumerate_sequences, number_of_sequences
+from bonmeter.numerics.validation import FloatArray, as_real_array, as_real_vector, reject_entries
 
 __all__ = [
     "FAMILIES",

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_real_array, reject_entries
-from bonmeter.kernels import log_one_minus_exp
+from bonmeter.numerics.kernels import log_one_minus_exp
+from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entries
 from bonmeter.policy import Term
 
 __all__ = ["GeometricPolicy", "UniformPolicy"]

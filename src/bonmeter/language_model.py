@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter._validation import FloatArray
+from bonmeter.numerics.validation import FloatArray
 
 __all__ = [
     "MarkovLanguageModel",

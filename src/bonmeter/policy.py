@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_real_vector, reject_entries
-from bonmeter.cells import Nodes, summarise
-from bonmeter.intervals import log_cdf_and_step, sum_before
+from bonmeter.numerics.intervals import log_cdf_and_step, sum_before
+from bonmeter.numerics.quadrature import Nodes, summarise
+from bonmeter.numerics.validation import FloatArray, as_real_vector, reject_entries
 
 __all__ = ["Policy", "ReferencePolicy", "Term", "listed"]
 
@@ -152,7 +152,7 @@ class Policy:
         return _read_only(log_cdf), _read_only(step)
 
     def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
-        """Sum of a `Term` over the outcomes, at one n > 1 (see `bonmeter.cells`)."""
+        """Sum of a `Term` over the outcomes, at one n > 1 (see `bonmeter.numerics.quadrature`)."""
         nodes = self._symmetric_nodes if symmetric else self._nodes
         first = int(np.searchsorted(nodes.group, -VANISHED / (n - 1)))
         fields = nodes.log_mass, nodes.log_cdf, nodes.step

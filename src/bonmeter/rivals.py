@@ -15,9 +15,15 @@ from numpy.typing import ArrayLike
 from scipy.integrate import tanhsinh
 from scipy.special import betainc, betaincc, exprel
 
-from bonmeter._validation import FloatArray, as_integer_n, as_n, as_real_array, reject_entries
 from bonmeter.exact import analytical_kl
-from bonmeter.kernels import relative_entropy_term
+from bonmeter.numerics.kernels import relative_entropy_term
+from bonmeter.numerics.validation import (
+    FloatArray,
+    as_integer_n,
+    as_n,
+    as_real_array,
+    reject_entries,
+)
 from bonmeter.policy import Policy
 from bonmeter.tradeoff import Tradeoff
 

@@ -8,9 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter._validation import FloatArray, as_integer_n, as_n, as_real_vector, reject_entries
 from bonmeter.estimator import kl_estimator
 from bonmeter.exact import exact_kl
+from bonmeter.numerics.validation import (
+    FloatArray,
+    as_integer_n,
+    as_n,
+    as_real_vector,
+    reject_entries,
+)
 from bonmeter.policy import Policy
 
 __all__ = [

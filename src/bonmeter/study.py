@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bonmeter._validation import FloatArray
 from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policy import Policy
 from bonmeter.pool import METHODS, Interval, kl_interval
 from bonmeter.simulate import draw_responses, stream

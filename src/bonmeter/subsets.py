@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter._validation import FloatArray
+from bonmeter.numerics.validation import FloatArray
 
 __all__ = ["IndexArray", "Ranked", "jackknife_error", "rank", "subset_cdf", "subset_mean"]
 

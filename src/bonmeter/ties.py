@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter._validation import FloatArray, as_n
 from bonmeter.estimator import kl_estimator
 from bonmeter.exact import best_of_n_log_pmf, exact_kl
+from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policy import Policy
 
 __all__ = ["expected_estimator_of_responses", "kl_as_if_distinct"]

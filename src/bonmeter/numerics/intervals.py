@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bonmeter._validation import FloatArray
+from bonmeter.numerics.validation import FloatArray
 
 __all__ = ["SMALLEST_ACCURATE", "log_cdf_and_step", "row_sums_before", "sum_before"]
 

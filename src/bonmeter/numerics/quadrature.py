@@ -1,6 +1,6 @@
 """Summarise a policy once, so that a sum over its outcomes costs the same however many they are.
 
-In the quantile picture (`bonmeter.kernels`) a term is p h(p, u), u the midpoint of the outcome's
+In the quantile picture (`bonmeter.numerics.kernels`) a term is p h(p, u), u the midpoint of the outcome's
 interval and h analytic. Consecutive outcomes that are small against their distance from both ends
 of [0, 1] are gathered in *cells*, over which h is interpolated by a polynomial: the sum over a cell
 is then exactly that of the polynomial over a fixed grid of *nodes*, with weights that depend on the
@@ -15,8 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter._validation import FloatArray
-from bonmeter.intervals import SMALLEST_ACCURATE, log_cdf_and_step, row_sums_before, sum_before
+from bonmeter.numerics.intervals import (
+    SMALLEST_ACCURATE,
+    log_cdf_and_step,
+    row_sums_before,
+    sum_before,
+)
+from bonmeter.numerics.validation import FloatArray
 
 __all__ = ["Nodes", "summarise"]
 

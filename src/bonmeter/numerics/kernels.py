@@ -13,7 +13,7 @@ from math import factorial
 
 import numpy as np
 
-from bonmeter._validation import FloatArray
+from bonmeter.numerics.validation import FloatArray
 
 __all__ = [
     "log_mean_density",

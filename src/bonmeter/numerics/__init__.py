@@ -1,0 +1,1 @@
+"""What every part rests on: checks of arguments, elementary functions, sums over many outcomes."""
