@@ -15,7 +15,7 @@ from benchmarks.routes import GRID, Responses, bonmeter_kl, log_normal, textbook
 from bonmeter.estimator import expected_kl_estimator
 from bonmeter.exact import exact_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bonmeter.exact import exact_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 __all__ = ["GRID", "Responses", "bonmeter_kl", "cpu_seconds", "log_normal", "textbook_kl"]
 

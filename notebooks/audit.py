@@ -12,7 +12,7 @@ from IPython.display import HTML, display
 from bonmeter.certify import QUANTITIES, Inequality, certify, decide
 from bonmeter.exact import exact_kl
 from bonmeter.io import read_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 pd.set_option("display.max_colwidth", None, "display.float_format", "{:.3g}".format)
 display(HTML("<style>th, td { text-align: left !important; }</style>"))

@@ -14,7 +14,7 @@ import pytest
 from bonmeter.adversary import attack, attack_one_outcome, parse_masses
 from bonmeter.certify import INEQUALITIES, Inequality, decide
 from bonmeter.io import read_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from workflow.scripts import adversary as script
 
 FALSE: dict[str, tuple[Inequality, dict[str, Any]]] = {

@@ -15,7 +15,7 @@ from bonmeter.bounds import (
     win_rate_gap_bounds,
 )
 from bonmeter.certify import QUANTITIES, enclose, in_domain
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 GRID = [1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12]
 RNG = np.random.default_rng(5)

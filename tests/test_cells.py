@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 import bonmeter.estimator as estimator
 import bonmeter.exact as exact
 from bonmeter.exact import exact_kl, kl_gap, win_rate_gap
-from bonmeter.implicit import UniformPolicy
 from bonmeter.numerics.kernels import log_mean_density
 from bonmeter.numerics.quadrature import summarise
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy, Term
+from bonmeter.policies.implicit import UniformPolicy
+from bonmeter.policies.listed import Policy, Term
 
 CELLS = sys.modules["bonmeter.numerics.quadrature"]
 SIZE = 50_000

@@ -30,7 +30,7 @@ from bonmeter.certify import (
     enclose,
     in_domain,
 )
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 DIGITS = 250
 SLACK = Fraction(1, 10**100)

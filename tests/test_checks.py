@@ -9,7 +9,7 @@ from bonmeter.bounds import float_quantities
 from bonmeter.certify import INEQUALITIES, Inequality, decide
 from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
 RNG = np.random.default_rng(3)

@@ -21,7 +21,7 @@ from bonmeter.divergences import (
     renyi,
 )
 from bonmeter.exact import analytical_kl, exact_kl
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 N = (1 + 2.0**-30, 1.5, 2, 3, 10, 4321.5, 1e6, 1e12)
 ALPHA = (1e-9, 0.01, 0.3, 0.5, 1 - 1e-9, 1 + 1e-9, 1.5, 2, 7, 20)

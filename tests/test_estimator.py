@@ -30,7 +30,7 @@ from oracle import (
 from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
 from bonmeter.exact import analytical_kl, exact_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 MEANS: dict[str, Callable[[Policy, ArrayLike], FloatArray]] = {
     "expected_estimator": expected_kl_estimator,

@@ -36,7 +36,7 @@ from bonmeter.exact import (
     win_rate_gap,
 )
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy, Term
+from bonmeter.policies.listed import Policy, Term
 
 Function = Callable[[Any, ArrayLike], FloatArray]
 

@@ -24,7 +24,7 @@ from bonmeter.families import (
     verifier,
     zipf,
 )
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 INSIDE = st.floats(1e-6, 1 - 1e-6)
 SIZES = st.integers(1, 60)

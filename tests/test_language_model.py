@@ -13,7 +13,7 @@ from bonmeter.language_model import (
     enumerate_sequences,
     number_of_sequences,
 )
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 SHAPES = [(1, 1), (1, 5), (2, 1), (2, 4), (3, 3), (5, 2)]
 

@@ -25,10 +25,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from IPython.display import display
 
-from bonmeter import Policy, exact_kl
+import bonmeter
+from bonmeter import Policy
 
 # %%
-Path("input.txt").read_text(), Path(exact.__file__).parent.name
+Path("input.txt").read_text(), Path(bonmeter.__file__).parent.name
 
 # %%
 figure, axes = plt.subplots()

@@ -24,8 +24,8 @@ from oracle import (
 from bonmeter.bounds import kl_gap_bounds
 from bonmeter.certify import certify
 from bonmeter.exact import exact_kl, exact_win_rate
-from bonmeter.implicit import UniformPolicy
-from bonmeter.policy import Policy, listed
+from bonmeter.policies.implicit import UniformPolicy
+from bonmeter.policies.listed import Policy, listed
 
 
 def worst_errors(policy: Policy, reference: Oracle) -> dict[str, float]:

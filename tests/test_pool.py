@@ -21,7 +21,7 @@ from bonmeter.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate, kl_gap
 from bonmeter.families import dirichlet, staircase, uniform, verifier, zipf
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.pool import (
     METHODS,
     best_of_n_weights,

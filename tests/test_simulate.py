@@ -10,7 +10,7 @@ from scipy import stats
 
 from bonmeter.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact import best_of_n_log_pmf, exact_kl
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.simulate import (
     EstimatorErrors,
     draw_responses,

@@ -15,7 +15,7 @@ from bonmeter import study
 from bonmeter.exact import analytical_kl, exact_kl
 from bonmeter.families import staircase, uniform
 from bonmeter.io import read_table, write_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.pool import METHODS, Interval
 from bonmeter.study import FORMULA, Errors, compare_methods, errors_of
 from workflow.scripts.study import save_csv

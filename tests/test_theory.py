@@ -21,7 +21,7 @@ import pytest
 from flint import acb, arb, ctx, fmpq, fmpq_poly, fmpq_series
 
 from bonmeter.certify import BallPolicy, Inequality, certify, decide
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 KAPPA = fmpq_poly([0, 1])
 SHARP, ROOT = fmpq(1, 24), fmpq(1, 6)

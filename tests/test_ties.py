@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bonmeter.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact import exact_kl
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.ties import expected_estimator_of_responses, kl_as_if_distinct
 
 responses = st.lists(st.tuples(st.floats(-8, 0), st.integers(0, 3)), min_size=1, max_size=8).map(

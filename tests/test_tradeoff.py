@@ -17,7 +17,7 @@ from scipy.special import xlogy
 
 from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate
 from bonmeter.io import read_table, write_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.rivals import top_k
 from bonmeter.tradeoff import (
     Tradeoff,

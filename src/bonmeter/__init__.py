@@ -7,9 +7,9 @@ when it is first used, so that no one pays for what they do not call.
 from importlib import import_module
 
 PUBLIC = {
-    "GeometricPolicy": "implicit",
-    "Policy": "policy",
-    "UniformPolicy": "implicit",
+    "GeometricPolicy": "policies.implicit",
+    "Policy": "policies.listed",
+    "UniformPolicy": "policies.implicit",
     "analytical_kl": "exact",
     "best_of_n_log_pmf": "exact",
     "best_of_n_tradeoff": "tradeoff",

@@ -9,9 +9,9 @@ from bonmeter.exact import exact_kl as exact_kl
 from bonmeter.exact import exact_win_rate as exact_win_rate
 from bonmeter.exact import kl_gap as kl_gap
 from bonmeter.exact import win_rate_gap as win_rate_gap
-from bonmeter.implicit import GeometricPolicy as GeometricPolicy
-from bonmeter.implicit import UniformPolicy as UniformPolicy
-from bonmeter.policy import Policy as Policy
+from bonmeter.policies.implicit import GeometricPolicy as GeometricPolicy
+from bonmeter.policies.implicit import UniformPolicy as UniformPolicy
+from bonmeter.policies.listed import Policy as Policy
 from bonmeter.pool import best_of_n_weights as best_of_n_weights
 from bonmeter.pool import estimate_kl as estimate_kl
 from bonmeter.pool import estimate_win_rate as estimate_win_rate

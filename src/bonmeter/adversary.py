@@ -21,7 +21,7 @@ from scipy.optimize import OptimizeResult, differential_evolution, minimize
 from bonmeter.bounds import float_quantities
 from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 __all__ = ["Attack", "attack", "attack_one_outcome", "parse_masses"]
 

@@ -39,7 +39,7 @@ from bonmeter.numerics.kernels import (
     relative_entropy_term,
 )
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policy import Policy, listed
+from bonmeter.policies.listed import Policy, listed
 from bonmeter.tradeoff import tilt_with_advantage, tilted_tradeoff
 
 __all__ = [

@@ -25,7 +25,7 @@ from flint import arb, ctx
 from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.numerics.validation import as_n, reject_entries
-from bonmeter.policy import Policy, listed
+from bonmeter.policies.listed import Policy, listed
 from bonmeter.tradeoff import tilt_with_advantage
 
 __all__ = [

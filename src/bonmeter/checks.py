@@ -19,7 +19,7 @@ from bonmeter.estimator import estimator_gap
 from bonmeter.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
 from bonmeter.numerics.kernels import log_one_minus_exp
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 __all__ = ["FLOAT_METHOD", "SIGN_METHOD", "Cell", "Check", "check_policy"]
 

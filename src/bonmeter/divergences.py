@@ -17,7 +17,7 @@ from scipy.special import exprel, factorial, logsumexp
 
 from bonmeter.numerics.kernels import log_mean_density
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 __all__ = [
     "chi_squared",

@@ -18,7 +18,7 @@ from bonmeter.numerics.validation import (
     reject_entries,
     reject_shapes,
 )
-from bonmeter.policy import ReferencePolicy
+from bonmeter.policies.listed import ReferencePolicy
 
 # Log-probabilities handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 13
@@ -112,7 +112,7 @@ def expected_kl_estimator(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> from bonmeter.policy import Policy
+        >>> from bonmeter.policies.listed import Policy
         >>> float(expected_kl_estimator(Policy.from_probabilities([1.0]), 2))
         0.0
         >>> round(float(expected_kl_estimator(Policy.from_probabilities([0.5, 0.5]), 2)), 15)
@@ -135,7 +135,7 @@ def expected_kl_estimator_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArr
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> from bonmeter.policy import Policy
+        >>> from bonmeter.policies.listed import Policy
         >>> float(expected_kl_estimator_gap(Policy.from_probabilities([1.0]), 2))  # log 2 - 1/2
         0.1931471805599453
     """
@@ -179,7 +179,7 @@ def kl_estimator_second_moment(policy: ReferencePolicy, n: ArrayLike) -> FloatAr
         ValueError: if an n is not a real number from 1 to 1e12.
 
     Examples:
-        >>> from bonmeter.policy import Policy
+        >>> from bonmeter.policies.listed import Policy
         >>> binary = Policy.from_probabilities([0.5, 0.5])  # one value: no variance
         >>> mean = expected_kl_estimator(binary, 2)
         >>> round(float(kl_estimator_second_moment(binary, 2) - mean**2), 15)

@@ -17,7 +17,7 @@ from bonmeter.numerics.kernels import (
     relative_entropy_term,
 )
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policy import Policy, ReferencePolicy, Term
+from bonmeter.policies.listed import Policy, ReferencePolicy, Term
 
 __all__ = [
     "analytical_kl",
@@ -173,9 +173,9 @@ def sum_over_outcomes(
     """Sum of `term` over the outcomes of a policy, for every n; 0 at n = 1.
 
     Args:
-        term: see `bonmeter.policy.Term`.
+        term: see `bonmeter.policies.listed.Term`.
         policy: the reference policy, which says how its outcomes are summed.
-        symmetric: see `bonmeter.policy.ReferencePolicy`; symmetric terms cost less.
+        symmetric: see `bonmeter.policies.listed.ReferencePolicy`; symmetric terms cost less.
         n: real numbers from 1 to 1e12, any shape.
 
     Returns:

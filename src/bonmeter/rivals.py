@@ -24,7 +24,7 @@ from bonmeter.numerics.validation import (
     as_real_array,
     reject_entries,
 )
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.tradeoff import Tradeoff
 
 __all__ = ["best_of_poisson", "blockwise_kl_bound", "soft_best_of_n", "top_k"]

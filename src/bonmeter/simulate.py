@@ -17,7 +17,7 @@ from bonmeter.numerics.validation import (
     as_real_vector,
     reject_entries,
 )
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 __all__ = [
     "LITERAL_BUDGET",

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 from bonmeter.exact import analytical_kl, exact_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.pool import METHODS, Interval, kl_interval
 from bonmeter.simulate import draw_responses, stream
 

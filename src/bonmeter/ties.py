@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bonmeter.estimator import kl_estimator
 from bonmeter.exact import best_of_n_log_pmf, exact_kl
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 __all__ = ["expected_estimator_of_responses", "kl_as_if_distinct"]
 
@@ -29,7 +29,7 @@ def kl_as_if_distinct(log_prob: ArrayLike, reward: ArrayLike, n: ArrayLike) -> F
         Same shape as `n`; never below the `exact_kl` of the same responses (data processing).
 
     Raises:
-        ValueError: as `bonmeter.policy.Policy`, or if an n is not a real number from 1 to 1e12.
+        ValueError: as `bonmeter.policies.listed.Policy`, or if an n is not a real number from 1 to 1e12.
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.5]), [0.0, 0.0, 1.0]
@@ -62,7 +62,7 @@ def expected_estimator_of_responses(
         Same shape as `n`, in nats.
 
     Raises:
-        ValueError: as `bonmeter.policy.Policy`, or if an n is not a real number from 1 to 1e12.
+        ValueError: as `bonmeter.policies.listed.Policy`, or if an n is not a real number from 1 to 1e12.
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.25, 0.25]), [0.0, 0.0, 1.0, 1.0]

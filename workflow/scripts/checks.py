@@ -6,7 +6,7 @@ from typing import Any
 from bonmeter.checks import Cell, check_policy
 from bonmeter.claims import InequalityCheck
 from bonmeter.io import log_to, read_table, write_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 
 
 def check_bounds(

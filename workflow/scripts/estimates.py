@@ -3,7 +3,7 @@
 import numpy as np
 
 from bonmeter.io import log_to, read_table, write_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.simulate import simulate_kl_estimator
 
 

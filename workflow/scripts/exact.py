@@ -7,7 +7,7 @@ import numpy as np
 from bonmeter.bounds import float_quantities
 from bonmeter.estimator import kl_estimator_second_moment
 from bonmeter.io import log_to, read_table, write_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.ties import expected_estimator_of_responses, kl_as_if_distinct
 
 

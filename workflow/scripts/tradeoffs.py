@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonmeter.io import log_to, read_table, write_table
-from bonmeter.policy import Policy
+from bonmeter.policies.listed import Policy
 from bonmeter.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
 from bonmeter.tradeoff import (
     Tradeoff,

@@ -43,7 +43,7 @@ class Nodes(NamedTuple):
 
     Attributes:
         weight: how often each counts; of either sign.
-        log_mass, log_cdf, step: as in `bonmeter.policy.Term`.
+        log_mass, log_cdf, step: as in `bonmeter.policies.listed.Term`.
         group: log F at the upper end of the node's cell, or of the outcome that stands alone.
         before: mass of the nodes before each.
     """

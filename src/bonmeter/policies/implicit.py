@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from bonmeter.numerics.kernels import log_one_minus_exp
 from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entries
-from bonmeter.policy import Term
+from bonmeter.policies.listed import Term
 
 __all__ = ["GeometricPolicy", "UniformPolicy"]
 
@@ -77,7 +77,7 @@ class _ImplicitPolicy:
         self._step = np.logaddexp(0.0, self._log_mass - below)
 
     def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
-        """Sum of `term` over the outcomes, at one n > 1 (see `bonmeter.policy.ReferencePolicy`)."""
+        """Sum of `term` over the outcomes, at one n > 1 (see `bonmeter.policies.listed.ReferencePolicy`)."""
         return float(self._weight @ term(n, self._log_mass, self._log_cdf, self._step))
 
 
@@ -85,7 +85,7 @@ class UniformPolicy(_ImplicitPolicy):
     """The uniform policy over any number of outcomes (paper, Figure 2), at the same cost.
 
     `exact_kl`, `kl_gap`, `exact_win_rate`, `win_rate_gap`, `expected_kl_estimator` and
-    `expected_kl_estimator_gap` take it in place of a `bonmeter.policy.Policy`; relative error below
+    `expected_kl_estimator_gap` take it in place of a `bonmeter.policies.listed.Policy`; relative error below
     1e-12.
 
     Args:
@@ -115,7 +115,7 @@ class GeometricPolicy(_ImplicitPolicy):
     """Masses in geometric progression, over finitely or infinitely many outcomes.
 
     `exact_kl`, `kl_gap`, `exact_win_rate`, `win_rate_gap`, `expected_kl_estimator` and
-    `expected_kl_estimator_gap` take it in place of a `bonmeter.policy.Policy`; relative error below
+    `expected_kl_estimator_gap` take it in place of a `bonmeter.policies.listed.Policy`; relative error below
     1e-12.
 
     Args:

@@ -1,0 +1,1 @@
+"""The reference policy: outcome by outcome, or by its parameters."""
