@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bonmeter.estimator import kl_estimator
+from bonmeter.exact.estimator import kl_estimator
 from bonmeter.numerics.validation import FloatArray
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time, group="1e7 log-probabilities")

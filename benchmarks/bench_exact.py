@@ -12,8 +12,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.routes import GRID, Responses, bonmeter_kl, log_normal, textbook_kl
-from bonmeter.estimator import expected_kl_estimator
-from bonmeter.exact import exact_kl
+from bonmeter.exact.estimator import expected_kl_estimator
+from bonmeter.exact.values import exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 

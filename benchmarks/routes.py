@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bonmeter.exact import exact_kl
+from bonmeter.exact.values import exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 

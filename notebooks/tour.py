@@ -28,11 +28,11 @@ from bonmeter import (
     tilted_tradeoff,
 )
 from bonmeter.certify import Inequality, decide
+from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
 from bonmeter.families import make_responses
 from bonmeter.plotting import LINES, figure_style
 from bonmeter.pool import kl_interval
 from bonmeter.simulate import draw_responses, stream
-from bonmeter.tradeoff import excess_kl, smallest_n_within
 
 # %% [markdown]
 # ## The formula of the literature, and the exact value
@@ -197,5 +197,5 @@ pd.DataFrame(
 # * The *verifier* notebook: rewards of 0 or 1, as from unit tests, where most candidates are
 #   tied.
 # * The *audit* notebook: every claim of the paper, with its verdict and how to check it yourself.
-# * `help(bonmeter.exact)` and the other modules: each function states its theorem, units and
+# * `help(bonmeter.exact.values)` and the other modules: each function states its theorem, units and
 #   domain.

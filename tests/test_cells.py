@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bonmeter.estimator as estimator
-import bonmeter.exact as exact
-from bonmeter.exact import exact_kl, kl_gap, win_rate_gap
+from bonmeter.exact import estimator
+from bonmeter.exact import values as exact
+from bonmeter.exact.values import exact_kl, kl_gap, win_rate_gap
 from bonmeter.numerics.kernels import log_mean_density
 from bonmeter.numerics.quadrature import summarise
 from bonmeter.numerics.validation import FloatArray

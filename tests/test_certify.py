@@ -15,8 +15,6 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bonmeter.estimator as estimator
-import bonmeter.exact as exact
 from bonmeter.certify import (
     IDENTITIES,
     INEQUALITIES,
@@ -30,6 +28,8 @@ from bonmeter.certify import (
     enclose,
     in_domain,
 )
+from bonmeter.exact import estimator
+from bonmeter.exact import values as exact
 from bonmeter.policies.listed import Policy
 
 DIGITS = 250

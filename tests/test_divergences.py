@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from bonmeter.divergences import (
+from bonmeter.exact.divergences import (
     chi_squared,
     continuous_chi_squared,
     continuous_forward_kl,
@@ -20,7 +20,7 @@ from bonmeter.divergences import (
     power_term,
     renyi,
 )
-from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.policies.listed import Policy
 
 N = (1 + 2.0**-30, 1.5, 2, 3, 10, 4321.5, 1e6, 1e12)

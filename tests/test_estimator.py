@@ -27,8 +27,8 @@ from oracle import (
     relative_error,
 )
 
-from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
-from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
+from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 

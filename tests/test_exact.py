@@ -25,8 +25,8 @@ from oracle import (
     relative_error,
 )
 
-from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap
-from bonmeter.exact import (
+from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap
+from bonmeter.exact.values import (
     analytical_kl,
     best_of_n_log_pmf,
     exact_kl,

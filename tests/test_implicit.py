@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from oracle import GRID, TOLERANCE, draws, estimator, relative_error
 
-from bonmeter.estimator import expected_kl_estimator, expected_kl_estimator_gap
-from bonmeter.exact import exact_kl, exact_win_rate, kl_gap, win_rate_gap
+from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap
+from bonmeter.exact.values import exact_kl, exact_win_rate, kl_gap, win_rate_gap
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies import implicit
 from bonmeter.policies.implicit import GeometricPolicy, UniformPolicy

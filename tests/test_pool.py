@@ -17,8 +17,8 @@ from scipy.stats import t
 from statsmodels.stats.weightstats import DescrStatsW
 
 from bonmeter import rank_corrected
-from bonmeter.estimator import expected_kl_estimator, kl_estimator
-from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate, kl_gap
+from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
+from bonmeter.exact.values import analytical_kl, exact_kl, exact_win_rate, kl_gap
 from bonmeter.families import dirichlet, staircase, uniform, verifier, zipf
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy

@@ -63,7 +63,7 @@ def with_imports(module: str) -> list[str]:
     return [Path(each).stem for each in sorted({*library_modules(path), path, *parents})]
 
 
-KERNELS, EXACT = with_imports("bonmeter.numerics.kernels"), with_imports("bonmeter.exact")
+KERNELS, EXACT = with_imports("bonmeter.numerics.kernels"), with_imports("bonmeter.exact.values")
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ KERNELS, EXACT = with_imports("bonmeter.numerics.kernels"), with_imports("bonmet
         ("from bonmeter.numerics import kernels", KERNELS),
         ("from bonmeter import exact_kl", EXACT),
         ("from bonmeter import Policy as P, exact_kl", EXACT),
-        ("def f():\n    from bonmeter.exact import exact_kl", EXACT),
-        ("if TYPE_CHECKING:\n    from bonmeter.exact import exact_kl", EXACT),
-        ("# from bonmeter.exact import exact_kl\n'import bonmeter.exact'", []),
+        ("def f():\n    from bonmeter.exact.values import exact_kl", EXACT),
+        ("if TYPE_CHECKING:\n    from bonmeter.exact.values import exact_kl", EXACT),
+        ("# from bonmeter.exact.values import exact_kl\n'import bonmeter.exact.values'", []),
     ],
 )
 def test_imports_of_every_form(script: str, expected: list[str], tmp_path: Path) -> None:

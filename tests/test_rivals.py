@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate
+from bonmeter.exact.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
+from bonmeter.exact.tradeoff import Tradeoff, best_of_n_tradeoff, optimal_kl
+from bonmeter.exact.values import analytical_kl, exact_kl, exact_win_rate
 from bonmeter.policies.listed import Policy
-from bonmeter.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
-from bonmeter.tradeoff import Tradeoff, best_of_n_tradeoff, optimal_kl
 
 Bracket = tuple[float, float]
 Density = Callable[[mp.mpf], mp.mpf]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bonmeter.estimator import expected_kl_estimator, kl_estimator
-from bonmeter.exact import best_of_n_log_pmf, exact_kl
+from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
+from bonmeter.exact.values import best_of_n_log_pmf, exact_kl
 from bonmeter.policies.listed import Policy
 from bonmeter.simulate import (
     EstimatorErrors,

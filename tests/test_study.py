@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from bonmeter import study
-from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.families import staircase, uniform
 from bonmeter.io import read_table, write_table
 from bonmeter.policies.listed import Policy

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonmeter.estimator import expected_kl_estimator, kl_estimator
-from bonmeter.exact import exact_kl
+from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
+from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
+from bonmeter.exact.values import exact_kl
 from bonmeter.policies.listed import Policy
-from bonmeter.ties import expected_estimator_of_responses, kl_as_if_distinct
 
 responses = st.lists(st.tuples(st.floats(-8, 0), st.integers(0, 3)), min_size=1, max_size=8).map(
     lambda rows: tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True))

@@ -15,11 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import xlogy
 
-from bonmeter.exact import analytical_kl, exact_kl, exact_win_rate
-from bonmeter.io import read_table, write_table
-from bonmeter.policies.listed import Policy
-from bonmeter.rivals import top_k
-from bonmeter.tradeoff import (
+from bonmeter.exact.rivals import top_k
+from bonmeter.exact.tradeoff import (
     Tradeoff,
     best_of_n_tradeoff,
     excess_kl,
@@ -30,6 +27,9 @@ from bonmeter.tradeoff import (
     tilt_with_win_rate,
     tilted_tradeoff,
 )
+from bonmeter.exact.values import analytical_kl, exact_kl, exact_win_rate
+from bonmeter.io import read_table, write_table
+from bonmeter.policies.listed import Policy
 from workflow.scripts import tradeoffs
 
 DIGITS = 600

@@ -1,14 +1,17 @@
 from bonmeter.bounds import kl_gap_bounds as kl_gap_bounds
 from bonmeter.bounds import win_rate_gap_bounds as win_rate_gap_bounds
 from bonmeter.certify import certify as certify
-from bonmeter.estimator import expected_kl_estimator as expected_kl_estimator
-from bonmeter.estimator import kl_estimator as kl_estimator
-from bonmeter.exact import analytical_kl as analytical_kl
-from bonmeter.exact import best_of_n_log_pmf as best_of_n_log_pmf
-from bonmeter.exact import exact_kl as exact_kl
-from bonmeter.exact import exact_win_rate as exact_win_rate
-from bonmeter.exact import kl_gap as kl_gap
-from bonmeter.exact import win_rate_gap as win_rate_gap
+from bonmeter.exact.estimator import expected_kl_estimator as expected_kl_estimator
+from bonmeter.exact.estimator import kl_estimator as kl_estimator
+from bonmeter.exact.tradeoff import best_of_n_tradeoff as best_of_n_tradeoff
+from bonmeter.exact.tradeoff import rewind_and_repeat as rewind_and_repeat
+from bonmeter.exact.tradeoff import tilted_tradeoff as tilted_tradeoff
+from bonmeter.exact.values import analytical_kl as analytical_kl
+from bonmeter.exact.values import best_of_n_log_pmf as best_of_n_log_pmf
+from bonmeter.exact.values import exact_kl as exact_kl
+from bonmeter.exact.values import exact_win_rate as exact_win_rate
+from bonmeter.exact.values import kl_gap as kl_gap
+from bonmeter.exact.values import win_rate_gap as win_rate_gap
 from bonmeter.policies.implicit import GeometricPolicy as GeometricPolicy
 from bonmeter.policies.implicit import UniformPolicy as UniformPolicy
 from bonmeter.policies.listed import Policy as Policy
@@ -17,9 +20,6 @@ from bonmeter.pool import estimate_kl as estimate_kl
 from bonmeter.pool import estimate_win_rate as estimate_win_rate
 from bonmeter.pool import kl_interval as kl_interval
 from bonmeter.pool import mean_interval as mean_interval
-from bonmeter.tradeoff import best_of_n_tradeoff as best_of_n_tradeoff
-from bonmeter.tradeoff import rewind_and_repeat as rewind_and_repeat
-from bonmeter.tradeoff import tilted_tradeoff as tilted_tradeoff
 
 PUBLIC: dict[str, str]
 

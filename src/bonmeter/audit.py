@@ -11,8 +11,8 @@ from scipy.special import ndtri
 
 from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD
 from bonmeter.claims import Claim, FunctionCheck, InequalityCheck
+from bonmeter.exact.tradeoff import optimal_kl
 from bonmeter.study import NEGLIGIBLE, NOMINAL
-from bonmeter.tradeoff import optimal_kl
 
 __all__ = ["CHECKS", "VERDICTS", "Finding", "audit_claims", "disagreements"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bonmeter.certify import QUANTITIES, in_domain
-from bonmeter.divergences import (
+from bonmeter.exact.divergences import (
     chi_squared,
     continuous_chi_squared,
     continuous_forward_kl,
@@ -20,13 +20,14 @@ from bonmeter.divergences import (
     forward_kl,
     renyi,
 )
-from bonmeter.estimator import (
+from bonmeter.exact.estimator import (
     estimator_gap,
     expected_kl_estimator,
     expected_kl_estimator_gap,
     kl_estimator,
 )
-from bonmeter.exact import (
+from bonmeter.exact.tradeoff import tilt_with_advantage, tilted_tradeoff
+from bonmeter.exact.values import (
     analytical_kl,
     exact_kl,
     exact_win_rate,
@@ -40,7 +41,6 @@ from bonmeter.numerics.kernels import (
 )
 from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policies.listed import Policy, listed
-from bonmeter.tradeoff import tilt_with_advantage, tilted_tradeoff
 
 __all__ = [
     "RELATIVE_ERROR",

@@ -24,9 +24,9 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike, NDArray
 
+from bonmeter.exact.tradeoff import tilt_with_advantage
 from bonmeter.numerics.validation import as_n, reject_entries
 from bonmeter.policies.listed import Policy, listed
-from bonmeter.tradeoff import tilt_with_advantage
 
 __all__ = [
     "IDENTITIES",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bonmeter.bounds import RELATIVE_ERROR, error_scale, float_quantities
 from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
-from bonmeter.estimator import estimator_gap
-from bonmeter.exact import analytical_kl, kl_gap, pmf, sum_over_outcomes
+from bonmeter.exact.estimator import estimator_gap
+from bonmeter.exact.values import analytical_kl, kl_gap, pmf, sum_over_outcomes
 from bonmeter.numerics.kernels import log_one_minus_exp
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy

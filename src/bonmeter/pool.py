@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.estimator import kl_estimator
-from bonmeter.exact import analytical_kl
+from bonmeter.exact.estimator import kl_estimator
+from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray, as_integer_n, as_real_array, reject_entries
 from bonmeter.rank_corrected import (
     Gap,

@@ -24,7 +24,7 @@ def library_modules(script: str | Path) -> list[str]:
     """Paths of our packages' modules that `script` imports, directly or through others (ours).
 
     Args:
-        script: path of a Python file that says what it imports, as in `from bonmeter.exact import
+        script: path of a Python file that says what it imports, as in `from bonmeter.exact.values import
             exact_kl` or `from bonmeter import exact_kl`; not `import bonmeter`.
 
     Returns:

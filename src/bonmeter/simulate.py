@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.estimator import kl_estimator
-from bonmeter.exact import exact_kl
+from bonmeter.exact.estimator import kl_estimator
+from bonmeter.exact.values import exact_kl
 from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,

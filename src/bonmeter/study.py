@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bonmeter.exact import analytical_kl, exact_kl
+from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from bonmeter.pool import METHODS, Interval, kl_interval

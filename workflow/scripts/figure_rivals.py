@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from bonmeter.exact.tradeoff import best_of_n_tradeoff, optimal_kl
 from bonmeter.io import log_to, read_table
 from bonmeter.plotting import (
     COLOURS,
@@ -16,7 +17,6 @@ from bonmeter.plotting import (
     rows_where,
     use_log_axes,
 )
-from bonmeter.tradeoff import best_of_n_tradeoff, optimal_kl
 
 CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "best_of_n": ("best-of-$n$", LINES["formula"]),

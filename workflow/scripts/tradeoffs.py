@@ -6,10 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter.io import log_to, read_table, write_table
-from bonmeter.policies.listed import Policy
-from bonmeter.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
-from bonmeter.tradeoff import (
+from bonmeter.exact.rivals import best_of_poisson, blockwise_kl_bound, soft_best_of_n, top_k
+from bonmeter.exact.tradeoff import (
     Tradeoff,
     best_of_n_tradeoff,
     excess_kl,
@@ -18,6 +16,8 @@ from bonmeter.tradeoff import (
     smallest_n_within,
     tilted_tradeoff,
 )
+from bonmeter.io import log_to, read_table, write_table
+from bonmeter.policies.listed import Policy
 
 POINTS = 200
 """On each curve of closed form; those that need quadrature have a quarter."""

@@ -95,7 +95,7 @@ class UniformPolicy(_ImplicitPolicy):
         ValueError: if `size` is anything else.
 
     Examples:
-        >>> from bonmeter.exact import exact_kl, kl_gap
+        >>> from bonmeter.exact.values import exact_kl, kl_gap
         >>> round(float(exact_kl(UniformPolicy(4), 1e12)), 12)  # log 4
         1.38629436112
         >>> f"{float(kl_gap(UniformPolicy(10**15), 4)):.12g}"  # n (n-1)^2/(24 (n-2)) size^-2
@@ -128,7 +128,7 @@ class GeometricPolicy(_ImplicitPolicy):
         ValueError: if an argument is anything else.
 
     Examples:
-        >>> from bonmeter.exact import exact_kl, exact_win_rate
+        >>> from bonmeter.exact.values import exact_kl, exact_win_rate
         >>> endless = GeometricPolicy(0.5, math.inf, "ascending")
         >>> round(float(exact_kl(endless, 2)), 12)  # log(3/2) - (log 2)/3
         0.174416047922

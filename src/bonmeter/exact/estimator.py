@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter.exact import analytical_kl, pmf, sum_over_outcomes
+from bonmeter.exact.values import analytical_kl, pmf, sum_over_outcomes
 from bonmeter.numerics.kernels import (
     log_one_minus_exp,
     normalised_gap,

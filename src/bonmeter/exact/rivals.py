@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import tanhsinh
 from scipy.special import betainc, betaincc, exprel
 
-from bonmeter.exact import analytical_kl
+from bonmeter.exact.tradeoff import Tradeoff
+from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.kernels import relative_entropy_term
 from bonmeter.numerics.validation import (
     FloatArray,
@@ -25,7 +26,6 @@ from bonmeter.numerics.validation import (
     reject_entries,
 )
 from bonmeter.policies.listed import Policy
-from bonmeter.tradeoff import Tradeoff
 
 __all__ = ["best_of_poisson", "blockwise_kl_bound", "soft_best_of_n", "top_k"]
 

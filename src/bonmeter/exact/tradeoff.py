@@ -15,7 +15,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
 
-from bonmeter.exact import analytical_kl
+from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray, as_n, as_real_array, reject_entries
 
 __all__ = [

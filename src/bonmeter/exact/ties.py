@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter.estimator import kl_estimator
-from bonmeter.exact import best_of_n_log_pmf, exact_kl
+from bonmeter.exact.estimator import kl_estimator
+from bonmeter.exact.values import best_of_n_log_pmf, exact_kl
 from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policies.listed import Policy
 
@@ -50,7 +50,7 @@ def expected_estimator_of_responses(
 ) -> FloatArray:
     """Mean of the paper's estimator (Eq. 25) fed with the probability of the selected response.
 
-    The mass of its tie class gives the smaller `bonmeter.estimator.expected_kl_estimator`; both are
+    The mass of its tie class gives the smaller `bonmeter.exact.estimator.expected_kl_estimator`; both are
     upper bounds on the KL (docs/theory.md).
 
     Args:
