@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bonmeter.bounds import (
+from bonmeter.bounds.formulas import (
     KL_GAP_BOUNDS,
     RELATIVE_ERROR,
     WIN_RATE_GAP_BOUNDS,

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bonmeter.bounds import float_quantities
+from bonmeter.bounds.formulas import float_quantities
 from bonmeter.certify import INEQUALITIES, Inequality, decide
 from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
 from bonmeter.numerics.validation import FloatArray

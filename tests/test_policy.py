@@ -21,7 +21,7 @@ from oracle import (
     relative_error,
 )
 
-from bonmeter.bounds import kl_gap_bounds
+from bonmeter.bounds.formulas import kl_gap_bounds
 from bonmeter.certify import certify
 from bonmeter.exact.values import exact_kl, exact_win_rate
 from bonmeter.policies.implicit import UniformPolicy

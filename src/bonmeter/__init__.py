@@ -22,13 +22,13 @@ PUBLIC = {
     "expected_kl_estimator": "exact.estimator",
     "kl_estimator": "exact.estimator",
     "kl_gap": "exact.values",
-    "kl_gap_bounds": "bounds",
+    "kl_gap_bounds": "bounds.formulas",
     "kl_interval": "pool",
     "mean_interval": "pool",
     "rewind_and_repeat": "exact.tradeoff",
     "tilted_tradeoff": "exact.tradeoff",
     "win_rate_gap": "exact.values",
-    "win_rate_gap_bounds": "bounds",
+    "win_rate_gap_bounds": "bounds.formulas",
 }
 """Public name -> the module that holds it; `__init__.pyi` tells type checkers the same."""
 

@@ -1,5 +1,5 @@
-from bonmeter.bounds import kl_gap_bounds as kl_gap_bounds
-from bonmeter.bounds import win_rate_gap_bounds as win_rate_gap_bounds
+from bonmeter.bounds.formulas import kl_gap_bounds as kl_gap_bounds
+from bonmeter.bounds.formulas import win_rate_gap_bounds as win_rate_gap_bounds
 from bonmeter.certify import certify as certify
 from bonmeter.exact.estimator import expected_kl_estimator as expected_kl_estimator
 from bonmeter.exact.estimator import kl_estimator as kl_estimator

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter.bounds import RELATIVE_ERROR, error_scale, float_quantities
+from bonmeter.bounds.formulas import RELATIVE_ERROR, error_scale, float_quantities
 from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
 from bonmeter.exact.estimator import estimator_gap
 from bonmeter.exact.values import analytical_kl, kl_gap, pmf, sum_over_outcomes
@@ -93,7 +93,7 @@ def check_policy(
         policy: the reference policy, L outcomes.
         checks: what to decide, by id of the claim.
         certified_n: n decided by ball arithmetic, if L <= `largest_certified`.
-        values: floats of `bonmeter.bounds.float_quantities` and the `n` they belong to, at which the
+        values: floats of `bonmeter.bounds.formulas.float_quantities` and the `n` they belong to, at which the
             rest is decided.
         largest_certified: the most outcomes of a policy that is certified.
 

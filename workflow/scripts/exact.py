@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bonmeter.bounds import float_quantities
+from bonmeter.bounds.formulas import float_quantities
 from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.io import log_to, read_table, write_table
