@@ -9,7 +9,7 @@
 import pandas as pd
 from IPython.display import HTML, display
 
-from bonmeter.certify import QUANTITIES, Inequality, certify, decide
+from bonmeter.certified.certify import QUANTITIES, Inequality, certify, decide
 from bonmeter.exact.values import exact_kl
 from bonmeter.io import read_table
 from bonmeter.policies.listed import Policy

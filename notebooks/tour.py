@@ -27,7 +27,7 @@ from bonmeter import (
     rewind_and_repeat,
     tilted_tradeoff,
 )
-from bonmeter.certify import Inequality, decide
+from bonmeter.certified.certify import Inequality, decide
 from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
 from bonmeter.families import make_responses
 from bonmeter.plotting import LINES, figure_style

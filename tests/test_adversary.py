@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bonmeter.adversary import attack, attack_one_outcome, parse_masses
-from bonmeter.certify import INEQUALITIES, Inequality, decide
+from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
 from bonmeter.io import read_table
 from bonmeter.policies.listed import Policy
 from workflow.scripts import adversary as script

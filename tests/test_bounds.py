@@ -14,7 +14,7 @@ from bonmeter.bounds.formulas import (
     kl_gap_bounds,
     win_rate_gap_bounds,
 )
-from bonmeter.certify import QUANTITIES, enclose, in_domain
+from bonmeter.certified.certify import QUANTITIES, enclose, in_domain
 from bonmeter.policies.listed import Policy
 
 GRID = [1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12]

@@ -15,7 +15,7 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonmeter.certify import (
+from bonmeter.certified.certify import (
     IDENTITIES,
     INEQUALITIES,
     QUANTITIES,
@@ -34,7 +34,9 @@ from bonmeter.policies.listed import Policy
 
 DIGITS = 250
 SLACK = Fraction(1, 10**100)
-MODULE = sys.modules["bonmeter.certify"]  # the package also exports a function of this name
+MODULE = sys.modules[
+    "bonmeter.certified.certify"
+]  # the package also exports a function of this name
 
 GRID = (1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12)
 

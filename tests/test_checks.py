@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bonmeter.bounds.formulas import float_quantities
-from bonmeter.certify import INEQUALITIES, Inequality, decide
+from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
 from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy

@@ -7,7 +7,7 @@ import pytest
 from pipeline import ROOT
 
 from bonmeter.audit import CHECKS
-from bonmeter.certify import INEQUALITIES, in_domain
+from bonmeter.certified.certify import INEQUALITIES, in_domain
 from bonmeter.claims import Claim, FunctionCheck, InequalityCheck, load_claims
 
 CLAIMS = load_claims(ROOT / "config/claims.yaml")

@@ -22,7 +22,7 @@ from oracle import (
 )
 
 from bonmeter.bounds.formulas import kl_gap_bounds
-from bonmeter.certify import certify
+from bonmeter.certified.certify import certify
 from bonmeter.exact.values import exact_kl, exact_win_rate
 from bonmeter.policies.implicit import UniformPolicy
 from bonmeter.policies.listed import Policy, listed

@@ -14,7 +14,7 @@ PUBLIC = {
     "best_of_n_log_pmf": "exact.values",
     "best_of_n_tradeoff": "exact.tradeoff",
     "best_of_n_weights": "pool",
-    "certify": "certify",
+    "certify": "certified.certify",
     "estimate_kl": "pool",
     "estimate_win_rate": "pool",
     "exact_kl": "exact.values",

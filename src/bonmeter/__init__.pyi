@@ -1,6 +1,6 @@
 from bonmeter.bounds.formulas import kl_gap_bounds as kl_gap_bounds
 from bonmeter.bounds.formulas import win_rate_gap_bounds as win_rate_gap_bounds
-from bonmeter.certify import certify as certify
+from bonmeter.certified.certify import certify as certify
 from bonmeter.exact.estimator import expected_kl_estimator as expected_kl_estimator
 from bonmeter.exact.estimator import kl_estimator as kl_estimator
 from bonmeter.exact.tradeoff import best_of_n_tradeoff as best_of_n_tradeoff

@@ -19,7 +19,7 @@ from flint import arb, ctx
 from scipy.optimize import OptimizeResult, differential_evolution, minimize
 
 from bonmeter.bounds.formulas import float_quantities
-from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
+from bonmeter.certified.certify import BallPolicy, Inequality, decide, in_domain
 from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policies.listed import Policy
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonmeter.bounds.formulas import RELATIVE_ERROR, error_scale, float_quantities
-from bonmeter.certify import BallPolicy, Inequality, decide, in_domain
+from bonmeter.certified.certify import BallPolicy, Inequality, decide, in_domain
 from bonmeter.exact.estimator import estimator_gap
 from bonmeter.exact.values import analytical_kl, kl_gap, pmf, sum_over_outcomes
 from bonmeter.numerics.kernels import log_one_minus_exp

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bonmeter.certify import QUANTITIES, Inequality
+from bonmeter.certified.certify import QUANTITIES, Inequality
 from bonmeter.checks import Check
 from bonmeter.config import read_yaml
 
@@ -35,7 +35,7 @@ class InequalityCheck(_Record):
     """lhs <= factor * rhs, decided on every cell (policy, n) where it applies.
 
     Attributes:
-        lhs, rhs: names in `bonmeter.certify.QUANTITIES`.
+        lhs, rhs: names in `bonmeter.certified.certify.QUANTITIES`.
         factor: a fraction such as "1/2".
         policies: names of the only policies it speaks of.
         n: the only values of n at which it is decided.

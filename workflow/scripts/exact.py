@@ -12,7 +12,7 @@ from bonmeter.policies.listed import Policy
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
-    """Write one row per n and one column per quantity of `bonmeter.certify.QUANTITIES`.
+    """Write one row per n and one column per quantity of `bonmeter.certified.certify.QUANTITIES`.
 
     Further columns: the second moment of the estimator, and what forgetting ties gives.
     """

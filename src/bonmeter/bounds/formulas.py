@@ -1,6 +1,6 @@
 """Bounds on the gaps of KL and win rate in float64: the paper's and the sharper ones, by name.
 
-The names, meanings and proven domains are those of `bonmeter.certify.QUANTITIES`, which evaluates
+The names, meanings and proven domains are those of `bonmeter.certified.certify.QUANTITIES`, which evaluates
 the same quantities in ball arithmetic. Derivations: docs/theory.md.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter.certify import QUANTITIES, in_domain
+from bonmeter.certified.certify import QUANTITIES, in_domain
 from bonmeter.exact.divergences import (
     chi_squared,
     continuous_chi_squared,
@@ -81,7 +81,7 @@ def kl_gap_bounds(policy: Policy, n: ArrayLike) -> dict[str, FloatArray]:
     """Bounds on `kl_gap`, by name (paper, Theorems 3.4 and 3.6; the others ours).
 
     `theorem_3_6_finite` and `top_outcome_gap` are lower bounds, all others upper bounds. The
-    meaning of each is in `bonmeter.certify.QUANTITIES`.
+    meaning of each is in `bonmeter.certified.certify.QUANTITIES`.
 
     Args:
         policy: the reference policy, L outcomes.
@@ -125,7 +125,7 @@ def win_rate_gap_bounds(policy: Policy, n: ArrayLike) -> dict[str, FloatArray]:
 def float_quantities(
     policy: Policy, n: ArrayLike, names: Iterable[str] = tuple(QUANTITIES)
 ) -> dict[str, FloatArray]:
-    """Quantities of `bonmeter.certify.QUANTITIES` in float64, with an a-priori error bound (ours).
+    """Quantities of `bonmeter.certified.certify.QUANTITIES` in float64, with an a-priori error bound (ours).
 
     Args:
         policy: the reference policy, L outcomes.

@@ -1,0 +1,1 @@
+"""Ball arithmetic: enclosures of every quantity and verdicts on every inequality, proved."""
