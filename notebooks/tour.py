@@ -31,7 +31,7 @@ from bonmeter.certified.certify import Inequality, decide
 from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
 from bonmeter.families import make_responses
 from bonmeter.plotting import LINES, figure_style
-from bonmeter.pool import kl_interval
+from bonmeter.pools.estimate import kl_interval
 from bonmeter.simulate import draw_responses, stream
 
 # %% [markdown]

@@ -27,7 +27,7 @@ from bonmeter import (
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.families import verifier
 from bonmeter.plotting import LINES, figure_style
-from bonmeter.pool import kl_interval
+from bonmeter.pools.estimate import kl_interval
 from bonmeter.simulate import draw_responses, stream
 
 # %%

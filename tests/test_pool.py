@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from scipy.stats import t
 from statsmodels.stats.weightstats import DescrStatsW
 
-from bonmeter import rank_corrected
 from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact.values import analytical_kl, exact_kl, exact_win_rate, kl_gap
 from bonmeter.families import dirichlet, staircase, uniform, verifier, zipf
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from bonmeter.pool import (
+from bonmeter.pools import rank_corrected
+from bonmeter.pools.estimate import (
     METHODS,
     best_of_n_weights,
     estimate_kl,
@@ -30,7 +30,7 @@ from bonmeter.pool import (
     kl_interval,
     mean_interval,
 )
-from bonmeter.rank_corrected import (
+from bonmeter.pools.rank_corrected import (
     Gap,
     Segments,
     deviations,
@@ -39,9 +39,9 @@ from bonmeter.rank_corrected import (
     lay_out,
     lay_out_ranks,
 )
+from bonmeter.pools.subsets import jackknife_error, rank, subset_mean
 from bonmeter.simulate import draw_responses
 from bonmeter.study import errors_of
-from bonmeter.subsets import jackknife_error, rank, subset_mean
 
 SMALL = np.array([0.2, 0.3, 0.5])
 

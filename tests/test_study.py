@@ -16,7 +16,7 @@ from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.families import staircase, uniform
 from bonmeter.io import read_table, write_table
 from bonmeter.policies.listed import Policy
-from bonmeter.pool import METHODS, Interval
+from bonmeter.pools.estimate import METHODS, Interval
 from bonmeter.study import FORMULA, Errors, compare_methods, errors_of
 from workflow.scripts.study import save_csv
 from workflow.scripts.study import study as run_study

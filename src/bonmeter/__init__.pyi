@@ -15,11 +15,11 @@ from bonmeter.exact.values import win_rate_gap as win_rate_gap
 from bonmeter.policies.implicit import GeometricPolicy as GeometricPolicy
 from bonmeter.policies.implicit import UniformPolicy as UniformPolicy
 from bonmeter.policies.listed import Policy as Policy
-from bonmeter.pool import best_of_n_weights as best_of_n_weights
-from bonmeter.pool import estimate_kl as estimate_kl
-from bonmeter.pool import estimate_win_rate as estimate_win_rate
-from bonmeter.pool import kl_interval as kl_interval
-from bonmeter.pool import mean_interval as mean_interval
+from bonmeter.pools.estimate import best_of_n_weights as best_of_n_weights
+from bonmeter.pools.estimate import estimate_kl as estimate_kl
+from bonmeter.pools.estimate import estimate_win_rate as estimate_win_rate
+from bonmeter.pools.estimate import kl_interval as kl_interval
+from bonmeter.pools.estimate import mean_interval as mean_interval
 
 PUBLIC: dict[str, str]
 

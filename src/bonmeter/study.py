@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from bonmeter.pool import METHODS, Interval, kl_interval
+from bonmeter.pools.estimate import METHODS, Interval, kl_interval
 from bonmeter.simulate import draw_responses, stream
 
 __all__ = [

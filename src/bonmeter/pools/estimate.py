@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray, as_integer_n, as_real_array, reject_entries
-from bonmeter.rank_corrected import (
+from bonmeter.pools.rank_corrected import (
     Gap,
     Segments,
     deviations,
@@ -29,7 +29,7 @@ from bonmeter.rank_corrected import (
     lay_out_ranks,
     unseen_class,
 )
-from bonmeter.subsets import IndexArray, jackknife_error, rank, subset_cdf, subset_mean
+from bonmeter.pools.subsets import IndexArray, jackknife_error, rank, subset_cdf, subset_mean
 
 __all__ = [
     "METHODS",
@@ -135,7 +135,7 @@ def estimate_kl(
     """KL divergence of best-of-n from the policy, in nats, from one prompt's pool.
 
     "rank-corrected" (ours) lays out [0, 1] from the probabilities and the ranks of the candidates
-    (`bonmeter.rank_corrected`); it is consistent as N grows, and exact once every response is seen.
+    (`bonmeter.pools.rank_corrected`); it is consistent as N grows, and exact once every response is seen.
     "paper" is the mean of the paper's estimator (Eq. 25) over the best of every n-subset: unbiased
     for its expectation, which exceeds the KL (the paper's Conjecture 4.4, a theorem here).
     "rank-only" uses no likelihoods: tied rewards are outcomes of their frequency, others are taken
@@ -186,7 +186,7 @@ def kl_interval(
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
     "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
-    in the way that moves the KL most (`bonmeter.rank_corrected.deviations`), with Student's t for
+    in the way that moves the KL most (`bonmeter.pools.rank_corrected.deviations`), with Student's t for
     Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which keeps
     it between 0 and the formula. Of length 0 where every response is seen. A pool of several
     responses, all tied, may have missed another class: there the upper end is at least that of the

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bonmeter.numerics.kernels import normalised_gap
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.subsets import IndexArray
+from bonmeter.pools.subsets import IndexArray
 
 __all__ = [
     "Distinct",
