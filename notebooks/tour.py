@@ -29,10 +29,10 @@ from bonmeter import (
 )
 from bonmeter.certified.certify import Inequality, decide
 from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
-from bonmeter.families import make_responses
 from bonmeter.plotting import LINES, figure_style
 from bonmeter.pools.estimate import kl_interval
 from bonmeter.simulate import draw_responses, stream
+from replication.policies.families import make_responses
 
 # %% [markdown]
 # ## The formula of the literature, and the exact value

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from bonmeter.config import validate_config
-from bonmeter.families import FAMILIES, make_responses
+from replication.policies.families import FAMILIES, make_responses
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA: dict[str, Any] = yaml.safe_load(

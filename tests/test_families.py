@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonmeter import families
-from bonmeter.families import (
+from bonmeter.policies.listed import Policy
+from replication.policies import families
+from replication.policies.families import (
     FAMILIES,
     Responses,
     dirichlet,
@@ -24,7 +25,6 @@ from bonmeter.families import (
     verifier,
     zipf,
 )
-from bonmeter.policies.listed import Policy
 
 INSIDE = st.floats(1e-6, 1 - 1e-6)
 SIZES = st.integers(1, 60)

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonmeter.families import markov_language_model
-from bonmeter.language_model import (
+from bonmeter.policies.listed import Policy
+from replication.policies.families import markov_language_model
+from replication.policies.markov_language_model import (
     FRACTION_BITS,
     MarkovLanguageModel,
     draw_language_model,
     enumerate_sequences,
     number_of_sequences,
 )
-from bonmeter.policies.listed import Policy
 
 SHAPES = [(1, 1), (1, 5), (2, 1), (2, 4), (3, 3), (5, 2)]
 

@@ -23,7 +23,6 @@ from matplotlib.text import Text
 from snakemake.report import publish_parts
 
 from bonmeter import plotting
-from bonmeter.families import make_responses
 from bonmeter.io import write_table
 from bonmeter.plotting import (
     COLOURS,
@@ -35,6 +34,7 @@ from bonmeter.plotting import (
     spread,
     use_log_axes,
 )
+from replication.policies.families import make_responses
 from workflow.scripts.estimates import estimate
 from workflow.scripts.exact import compute_exact
 from workflow.scripts.study import save_csv, study

@@ -18,7 +18,6 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact.values import analytical_kl, exact_kl, exact_win_rate, kl_gap
-from bonmeter.families import dirichlet, staircase, uniform, verifier, zipf
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from bonmeter.pools import rank_corrected
@@ -42,6 +41,7 @@ from bonmeter.pools.rank_corrected import (
 from bonmeter.pools.subsets import jackknife_error, rank, subset_mean
 from bonmeter.simulate import draw_responses
 from bonmeter.study import errors_of
+from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
 
 SMALL = np.array([0.2, 0.3, 0.5])
 

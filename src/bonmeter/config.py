@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from bonmeter.families import make_responses
+from replication.policies.families import make_responses
 
 __all__ = ["read_yaml", "validate_config"]
 

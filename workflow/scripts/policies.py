@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bonmeter.families import make_responses
 from bonmeter.io import log_to, write_table
+from replication.policies.families import make_responses
 
 
 def make_policy(family: str, parameters: Mapping[str, Any], seed: int, output: str) -> None:

@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter.language_model import draw_language_model, enumerate_sequences, number_of_sequences
 from bonmeter.numerics.validation import FloatArray, as_real_array, as_real_vector, reject_entries
+from replication.policies.markov_language_model import (
+    draw_language_model,
+    enumerate_sequences,
+    number_of_sequences,
+)
 
 __all__ = [
     "FAMILIES",
@@ -262,7 +266,7 @@ def markov_language_model(
     reward: str,
     rng: np.random.Generator,
 ) -> Responses:
-    """Every response of a Markov language model (`bonmeter.language_model`).
+    """Every response of a Markov language model (`replication.policies.markov_language_model`).
 
     Ties under the log-likelihood are the sequences made of the same transitions, merged exactly;
     under the negative length, the sequences of one length.

@@ -1,0 +1,1 @@
+"""The policies of the replication: families with parameters, and an enumerated language model."""
