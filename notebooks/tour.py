@@ -31,8 +31,8 @@ from bonmeter.certified.certify import Inequality, decide
 from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
 from bonmeter.plotting import LINES, figure_style
 from bonmeter.pools.estimate import kl_interval
-from bonmeter.simulate import draw_responses, stream
 from replication.policies.families import make_responses
+from replication.studies.simulate import draw_responses, stream
 
 # %% [markdown]
 # ## The formula of the literature, and the exact value

@@ -27,8 +27,8 @@ from bonmeter import (
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.plotting import LINES, figure_style
 from bonmeter.pools.estimate import kl_interval
-from bonmeter.simulate import draw_responses, stream
 from replication.policies.families import verifier
+from replication.studies.simulate import draw_responses, stream
 
 # %%
 log_prob, reward = verifier(pass_rate=0.1, passing=100, failing=900)

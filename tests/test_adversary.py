@@ -11,10 +11,10 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from bonmeter.adversary import attack, attack_one_outcome, parse_masses
 from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
 from bonmeter.io import read_table
 from bonmeter.policies.listed import Policy
+from replication.studies.adversary import attack, attack_one_outcome, parse_masses
 from workflow.scripts import adversary as script
 
 FALSE: dict[str, tuple[Inequality, dict[str, Any]]] = {

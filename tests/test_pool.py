@@ -39,9 +39,9 @@ from bonmeter.pools.rank_corrected import (
     lay_out_ranks,
 )
 from bonmeter.pools.subsets import jackknife_error, rank, subset_mean
-from bonmeter.simulate import draw_responses
-from bonmeter.study import errors_of
 from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
+from replication.studies.compare import errors_of
+from replication.studies.simulate import draw_responses
 
 SMALL = np.array([0.2, 0.3, 0.5])
 

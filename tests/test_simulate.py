@@ -11,7 +11,7 @@ from scipy import stats
 from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact.values import best_of_n_log_pmf, exact_kl
 from bonmeter.policies.listed import Policy
-from bonmeter.simulate import (
+from replication.studies.simulate import (
     EstimatorErrors,
     draw_responses,
     draw_selections,
@@ -117,7 +117,8 @@ def test_the_budget_decides_which_way(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = POLICIES["uniform"]
     called = []
     monkeypatch.setattr(
-        "bonmeter.simulate.draw_selections_literally", lambda *args: called.append(args[1])
+        "replication.studies.simulate.draw_selections_literally",
+        lambda *args: called.append(args[1]),
     )
     for n, budget in ((10, 100), (10, 99), (9.5, 100), (10.0, 100)):
         draw_selections(policy, n, (2, 5), stream(0), literal_budget=budget)
@@ -127,7 +128,7 @@ def test_the_budget_decides_which_way(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_chunks_of_draws_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = draw_selections_literally(POLICIES["zipf"], 100, 30, stream(1))
     for budget in (1, 31, 1000):
-        monkeypatch.setattr("bonmeter.simulate.LITERAL_BUDGET", budget)
+        monkeypatch.setattr("replication.studies.simulate.LITERAL_BUDGET", budget)
         assert np.array_equal(
             whole, draw_selections_literally(POLICIES["zipf"], 100, 30, stream(1))
         )

@@ -11,13 +11,13 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from bonmeter import study
 from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.io import read_table, write_table
 from bonmeter.policies.listed import Policy
 from bonmeter.pools.estimate import METHODS, Interval
-from bonmeter.study import FORMULA, Errors, compare_methods, errors_of
 from replication.policies.families import staircase, uniform
+from replication.studies import compare as study
+from replication.studies.compare import FORMULA, Errors, compare_methods, errors_of
 from workflow.scripts.study import save_csv
 from workflow.scripts.study import study as run_study
 

@@ -114,7 +114,7 @@ def test_editing_a_figure_script_redraws_its_figure(finished: Path) -> None:
 
 
 def test_editing_the_simulation_reruns_estimates_and_what_follows(finished: Path) -> None:
-    rerun = after(finished, "src/bonmeter/simulate.py")
+    rerun = after(finished, "src/replication/studies/simulate.py")
     assert {"estimates", "claims", "audit_gate", "draw_estimator_errors"} <= rerun
     assert rerun.isdisjoint({"policy", "exact", "checks", "draw_figure_1_binary"})
 

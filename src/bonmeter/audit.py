@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD
 from bonmeter.claims import Claim, FunctionCheck, InequalityCheck
 from bonmeter.exact.tradeoff import optimal_kl
-from bonmeter.study import NEGLIGIBLE, NOMINAL
+from replication.studies.compare import NEGLIGIBLE, NOMINAL
 
 __all__ = ["CHECKS", "VERDICTS", "Finding", "audit_claims", "disagreements"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bonmeter.adversary import Attack, attack, attack_one_outcome
 from bonmeter.claims import InequalityCheck
 from bonmeter.io import log_to, read_table, write_csv, write_table
+from replication.studies.adversary import Attack, attack, attack_one_outcome
 
 __all__ = ["save_csv", "search"]
 
@@ -25,7 +25,7 @@ def search(
         evaluations: margins to compute for each.
         seed: seed of each search.
         output: a table of `claim, evaluations, best_margin, n, outcomes, masses, verdict`; the
-            margin is relative, `masses` is the worst policy for `bonmeter.adversary.parse_masses`.
+            margin is relative, `masses` is the worst policy for `replication.studies.adversary.parse_masses`.
     """
     attacks = {
         claim: _attack(InequalityCheck(**check), evaluations, seed)

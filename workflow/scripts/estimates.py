@@ -4,7 +4,7 @@ import numpy as np
 
 from bonmeter.io import log_to, read_table, write_table
 from bonmeter.policies.listed import Policy
-from bonmeter.simulate import simulate_kl_estimator
+from replication.studies.simulate import simulate_kl_estimator
 
 
 def estimate(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from bonmeter.io import log_to
 from bonmeter.plotting import COLOURS, LINES, new_figure, use_log_axes
-from bonmeter.study import NEGLIGIBLE, NOMINAL
+from replication.studies.compare import NEGLIGIBLE, NOMINAL
 
 OURS = "rank-corrected"
 RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}

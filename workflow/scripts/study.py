@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bonmeter.io import log_to, read_table, write_csv, write_table
-from bonmeter.study import compare_methods
+from replication.studies.compare import compare_methods
 
 __all__ = ["save_csv", "study"]
 
@@ -34,7 +34,7 @@ def study(
         n: whole numbers; those up to N/2 are studied.
         repeats: number of pools for each policy and size.
         seed: seed of the study.
-        output: a table with the columns of `bonmeter.study.compare_methods`.
+        output: a table with the columns of `replication.studies.compare.compare_methods`.
     """
     cells = [(name, path, size) for name, path in policies.items() for size in pool_sizes]
     tables = [

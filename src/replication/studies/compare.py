@@ -17,7 +17,7 @@ from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from bonmeter.pools.estimate import METHODS, Interval, kl_interval
-from bonmeter.simulate import draw_responses, stream
+from replication.studies.simulate import draw_responses, stream
 
 __all__ = [
     "FORMULA",

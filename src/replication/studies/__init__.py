@@ -1,0 +1,1 @@
+"""Simulations: the estimators compared on known policies, and searches for counterexamples."""
