@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonmeter.audit import (
+from replication.audit.cells import FLOAT_METHOD
+from replication.audit.claims import Claim
+from replication.audit.verdicts import (
     CERTIFIED,
     CHECKS,
     NUMERICAL,
@@ -16,8 +18,6 @@ from bonmeter.audit import (
     audit_claims,
     disagreements,
 )
-from bonmeter.checks import FLOAT_METHOD
-from bonmeter.claims import Claim
 
 BALL, PROOF = "ball arithmetic", "equality by proof"
 COLUMNS = ["policy", "outcomes", "n", "relative_margin", "verdict", "method"]

@@ -7,9 +7,9 @@ import pytest
 
 from bonmeter.bounds.formulas import float_quantities
 from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
-from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
+from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
 RNG = np.random.default_rng(3)

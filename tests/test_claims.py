@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pipeline import ROOT
 
-from bonmeter.audit import CHECKS
 from bonmeter.certified.certify import INEQUALITIES, in_domain
-from bonmeter.claims import Claim, FunctionCheck, InequalityCheck, load_claims
+from replication.audit.claims import Claim, FunctionCheck, InequalityCheck, load_claims
+from replication.audit.verdicts import CHECKS
 
 CLAIMS = load_claims(ROOT / "config/claims.yaml")
 THEORY = ROOT / "docs/theory.md"

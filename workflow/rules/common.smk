@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "src"))
 inherited = os.environ.get("PYTHONPATH")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, (str(ROOT / "src"), inherited))))
 
-from bonmeter.claims import InequalityCheck, load_claims, reject_unknown
+from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
 from bonmeter.config import read_yaml, validate_config
 from bonmeter.grid import integer_grid
 from bonmeter.provenance import library_modules

@@ -6,8 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bonmeter.claims import InequalityCheck
 from bonmeter.io import log_to, read_table, write_csv, write_table
+from replication.audit.claims import InequalityCheck
 from replication.studies.adversary import Attack, attack, attack_one_outcome
 
 __all__ = ["save_csv", "search"]
@@ -21,7 +21,7 @@ def search(
     """Attack every inequality on all policies, and the square-root bound on one outcome.
 
     Args:
-        checks: id of a claim -> fields of `bonmeter.claims.InequalityCheck`.
+        checks: id of a claim -> fields of `replication.audit.claims.InequalityCheck`.
         evaluations: margins to compute for each.
         seed: seed of each search.
         output: a table of `claim, evaluations, best_margin, n, outcomes, masses, verdict`; the

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bonmeter.certified.certify import QUANTITIES, Inequality
-from bonmeter.checks import Check
 from bonmeter.config import read_yaml
+from replication.audit.cells import Check
 
 __all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 
@@ -66,14 +66,14 @@ class InequalityCheck(_Record):
         return text
 
     def as_check(self) -> Check:
-        """The same for `bonmeter.checks.check_policy`."""
+        """The same for `replication.audit.cells.check_policy`."""
         inequality = Inequality(self.lhs, self.rhs, Fraction(self.factor))
         policies = None if self.policies is None else frozenset(self.policies)
         return Check(inequality, policies, self.n, self.extrapolate)
 
 
 class FunctionCheck(_Record):
-    """A check of its own: the name of a function in `bonmeter.audit.CHECKS`."""
+    """A check of its own: the name of a function in `replication.audit.verdicts.CHECKS`."""
 
     run: Literal[
         "atoms_only_lower",

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from bonmeter.checks import FLOAT_METHOD, SIGN_METHOD
-from bonmeter.claims import Claim, FunctionCheck, InequalityCheck
 from bonmeter.exact.tradeoff import optimal_kl
+from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD
+from replication.audit.claims import Claim, FunctionCheck, InequalityCheck
 from replication.studies.compare import NEGLIGIBLE, NOMINAL
 
 __all__ = ["CHECKS", "VERDICTS", "Finding", "audit_claims", "disagreements"]
@@ -69,7 +69,7 @@ def audit_claims(
 
     Args:
         claims: what is claimed.
-        cells: verdicts of `bonmeter.checks.check_policy` with a column `policy` and a column
+        cells: verdicts of `replication.audit.cells.check_policy` with a column `policy` and a column
             `outcomes`, the size of the policy.
         tables: by name, what the functions in `CHECKS` read.
 
