@@ -11,8 +11,8 @@ from IPython.display import HTML, display
 
 from bonmeter.certified.certify import QUANTITIES, Inequality, certify, decide
 from bonmeter.exact.values import exact_kl
-from bonmeter.io import read_table
 from bonmeter.policies.listed import Policy
+from replication.pipeline.io import read_table
 
 pd.set_option("display.max_colwidth", None, "display.float_format", "{:.3g}".format)
 display(HTML("<style>th, td { text-align: left !important; }</style>"))

@@ -29,8 +29,8 @@ from bonmeter import (
 )
 from bonmeter.certified.certify import Inequality, decide
 from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
-from bonmeter.plotting import LINES, figure_style
 from bonmeter.pools.estimate import kl_interval
+from replication.pipeline.plotting import LINES, figure_style
 from replication.policies.families import make_responses
 from replication.studies.simulate import draw_responses, stream
 

@@ -25,8 +25,8 @@ from bonmeter import (
     expected_kl_estimator,
 )
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
-from bonmeter.plotting import LINES, figure_style
 from bonmeter.pools.estimate import kl_interval
+from replication.pipeline.plotting import LINES, figure_style
 from replication.policies.families import verifier
 from replication.studies.simulate import draw_responses, stream
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
-from bonmeter.io import read_table
 from bonmeter.policies.listed import Policy
+from replication.pipeline.io import read_table
 from replication.studies.adversary import attack, attack_one_outcome, parse_masses
 from workflow.scripts import adversary as script
 

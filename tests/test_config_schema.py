@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from bonmeter.config import validate_config
+from replication.pipeline.config import validate_config
 from replication.policies.families import FAMILIES, make_responses
 
 ROOT = Path(__file__).resolve().parents[1]

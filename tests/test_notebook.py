@@ -6,7 +6,7 @@ import jupytext
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from bonmeter.provenance import PACKAGE, library_modules
+from replication.pipeline.provenance import PACKAGE, library_modules
 from workflow.scripts.notebook import write_page
 
 ROOT = Path(__file__).resolve().parents[1]

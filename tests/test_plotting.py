@@ -22,9 +22,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from snakemake.report import publish_parts
 
-from bonmeter import plotting
-from bonmeter.io import write_table
-from bonmeter.plotting import (
+from replication.pipeline import plotting
+from replication.pipeline.io import write_table
+from replication.pipeline.plotting import (
     COLOURS,
     WIDTHS,
     figure_style,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bonmeter.provenance import PACKAGES, SOURCE, library_modules
+from replication.pipeline.provenance import PACKAGES, SOURCE, library_modules
 
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts): str(path)

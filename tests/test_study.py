@@ -12,9 +12,9 @@ import yaml
 from numpy.typing import NDArray
 
 from bonmeter.exact.values import analytical_kl, exact_kl
-from bonmeter.io import read_table, write_table
 from bonmeter.policies.listed import Policy
 from bonmeter.pools.estimate import METHODS, Interval
+from replication.pipeline.io import read_table, write_table
 from replication.policies.families import staircase, uniform
 from replication.studies import compare as study
 from replication.studies.compare import FORMULA, Errors, compare_methods, errors_of

@@ -28,8 +28,8 @@ from bonmeter.exact.tradeoff import (
     tilted_tradeoff,
 )
 from bonmeter.exact.values import analytical_kl, exact_kl, exact_win_rate
-from bonmeter.io import read_table, write_table
 from bonmeter.policies.listed import Policy
+from replication.pipeline.io import read_table, write_table
 from workflow.scripts import tradeoffs
 
 DIGITS = 600

@@ -104,7 +104,7 @@ def after(finished: Path, path: str) -> set[str]:
 
 
 def test_editing_the_figure_style_redraws_only_figures(finished: Path) -> None:
-    rerun = after(finished, "src/bonmeter/plotting.py")
+    rerun = after(finished, "src/replication/pipeline/plotting.py")
     assert rerun
     assert {rule for rule in rerun if not rule.startswith("draw_")} <= {"notebook"}
 

@@ -13,9 +13,9 @@ inherited = os.environ.get("PYTHONPATH")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, (str(ROOT / "src"), inherited))))
 
 from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
-from bonmeter.config import read_yaml, validate_config
-from bonmeter.grid import integer_grid
-from bonmeter.provenance import library_modules
+from replication.pipeline.config import read_yaml, validate_config
+from replication.pipeline.grid import integer_grid
+from replication.pipeline.provenance import library_modules
 
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 

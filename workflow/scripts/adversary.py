@@ -6,8 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bonmeter.io import log_to, read_table, write_csv, write_table
 from replication.audit.claims import InequalityCheck
+from replication.pipeline.io import log_to, read_table, write_csv, write_table
 from replication.studies.adversary import Attack, attack, attack_one_outcome
 
 __all__ = ["save_csv", "search"]

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from bonmeter.io import atomic_path, log_to
 from replication.audit.verdicts import disagreements
+from replication.pipeline.io import atomic_path, log_to
 
 
 def gate(claims: str, passed: str) -> None:

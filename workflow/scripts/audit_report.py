@@ -6,8 +6,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markdown import markdown
 
-from bonmeter.io import atomic_path, log_to
 from replication.audit.verdicts import VERDICTS, disagreements
+from replication.pipeline.io import atomic_path, log_to
 
 SECTIONS = {
     "Of the paper": ("paper, ", "paper's "),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bonmeter.io import log_to, read_table, write_table
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import Cell, check_policy
 from replication.audit.claims import InequalityCheck
+from replication.pipeline.io import log_to, read_table, write_table
 
 
 def check_bounds(

@@ -6,9 +6,9 @@ from typing import Protocol
 import pandas as pd
 import pyarrow.parquet as pq
 
-from bonmeter.io import atomic_path, log_to
 from replication.audit.claims import load_claims
 from replication.audit.verdicts import audit_claims
+from replication.pipeline.io import atomic_path, log_to
 
 
 class Inputs(Protocol):

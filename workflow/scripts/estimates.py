@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bonmeter.io import log_to, read_table, write_table
 from bonmeter.policies.listed import Policy
+from replication.pipeline.io import log_to, read_table, write_table
 from replication.studies.simulate import simulate_kl_estimator
 
 

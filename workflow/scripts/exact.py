@@ -7,8 +7,8 @@ import numpy as np
 from bonmeter.bounds.formulas import float_quantities
 from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
-from bonmeter.io import log_to, read_table, write_table
 from bonmeter.policies.listed import Policy
+from replication.pipeline.io import log_to, read_table, write_table
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:

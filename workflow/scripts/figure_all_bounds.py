@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import COLOURS, Table, new_figure, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import COLOURS, Table, new_figure, use_log_axes
 
 __all__ = ["plot"]
 

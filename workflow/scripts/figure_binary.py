@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import COLOURS, LINES, label, new_figure, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import COLOURS, LINES, label, new_figure, use_log_axes
 
 LARGEST = 1000
 """Beyond this n the curves only go on as they do."""

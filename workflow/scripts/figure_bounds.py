@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import COLOURS, LINES, Table, label, new_figure, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import COLOURS, LINES, Table, label, new_figure, use_log_axes
 
 
 class Panel(NamedTuple):

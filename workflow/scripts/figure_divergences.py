@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import COLOURS, LINES, Table, new_figure, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import COLOURS, LINES, Table, new_figure, use_log_axes
 
 __all__ = ["plot"]
 

@@ -5,8 +5,8 @@ from textwrap import fill
 
 from matplotlib.axes import Axes
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import LINES, Table, new_figure, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import LINES, Table, new_figure, use_log_axes
 
 COLUMNS = 5
 TITLE_WIDTH = 26

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
 
 
 def plot(

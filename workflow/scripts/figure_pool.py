@@ -7,8 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from bonmeter.io import log_to
-from bonmeter.plotting import COLOURS, LINES, new_figure, use_log_axes
+from replication.pipeline.io import log_to
+from replication.pipeline.plotting import COLOURS, LINES, new_figure, use_log_axes
 from replication.studies.compare import NEGLIGIBLE, NOMINAL
 
 OURS = "rank-corrected"

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bonmeter.exact.tradeoff import best_of_n_tradeoff, optimal_kl
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import (
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import (
     COLOURS,
     LINES,
     Table,

@@ -5,8 +5,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from bonmeter.io import log_to, read_table
-from bonmeter.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
 
 MARKERS: dict[str, Any] = {
     "linestyle": "none",

@@ -9,8 +9,8 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from bonmeter.io import atomic_path, log_to
-from bonmeter.provenance import PACKAGE
+from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.provenance import PACKAGE
 
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bonmeter.io import log_to, write_table
+from replication.pipeline.io import log_to, write_table
 from replication.policies.families import make_responses
 
 

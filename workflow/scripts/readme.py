@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bonmeter.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path, log_to
 
 POOL_SIZE, N = 512, 32
 """The cells shown of the study: one for each policy."""

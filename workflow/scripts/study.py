@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from bonmeter.io import log_to, read_table, write_csv, write_table
+from replication.pipeline.io import log_to, read_table, write_csv, write_table
 from replication.studies.compare import compare_methods
 
 __all__ = ["save_csv", "study"]

@@ -16,8 +16,8 @@ from bonmeter.exact.tradeoff import (
     smallest_n_within,
     tilted_tradeoff,
 )
-from bonmeter.io import log_to, read_table, write_table
 from bonmeter.policies.listed import Policy
+from replication.pipeline.io import log_to, read_table, write_table
 
 POINTS = 200
 """On each curve of closed form; those that need quadrature have a quarter."""

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bonmeter.certified.certify import QUANTITIES, Inequality
-from bonmeter.config import read_yaml
 from replication.audit.cells import Check
+from replication.pipeline.config import read_yaml
 
 __all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 

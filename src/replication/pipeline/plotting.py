@@ -23,7 +23,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 
-from bonmeter.io import atomic_path
+from replication.pipeline.io import atomic_path
 
 __all__ = [
     "COLOURS",
@@ -68,7 +68,7 @@ LINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """Colour and line style of each role, as keyword arguments of `Axes.plot`."""
 
 Table = Mapping[str, NDArray[Any]]
-"""Columns by name, as `bonmeter.io.read_table` returns them."""
+"""Columns by name, as `replication.pipeline.io.read_table` returns them."""
 
 MARGIN = 0.02
 """Around each axes, in inches."""
