@@ -30,7 +30,7 @@ test: $(READY) ## run every test
 	$(RUN) pytest
 
 lint: $(READY) ## run the linters, the formatters' checks and the type checker
-	$(RUN) pytest tests/test_lint.py
+	$(RUN) pytest tests/workflow/test_lint.py
 
 format: $(READY) ## format the code
 	$(RUN) ruff check --fix-only

@@ -25,7 +25,8 @@ def search(
         evaluations: margins to compute for each.
         seed: seed of each search.
         output: a table of `claim, evaluations, best_margin, n, outcomes, masses, verdict`; the
-            margin is relative, `masses` is the worst policy for `replication.studies.adversary.parse_masses`.
+            margin is relative, `masses` is the worst policy for
+            `replication.studies.adversary.parse_masses`.
     """
     attacks = {
         claim: _attack(InequalityCheck(**check), evaluations, seed)

@@ -1,7 +1,7 @@
 """Bounds on the gaps of KL and win rate in float64: the paper's and the sharper ones, by name.
 
-The names, meanings and proven domains are those of `bonmeter.certified.certify.QUANTITIES`, which evaluates
-the same quantities in ball arithmetic. Derivations: docs/theory.md.
+The names, meanings and proven domains are those of `bonmeter.certified.certify.QUANTITIES`, which
+evaluates the same quantities in ball arithmetic. Derivations: docs/theory.md.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def win_rate_gap_bounds(policy: Policy, n: ArrayLike) -> dict[str, FloatArray]:
 def float_quantities(
     policy: Policy, n: ArrayLike, names: Iterable[str] = tuple(QUANTITIES)
 ) -> dict[str, FloatArray]:
-    """Quantities of `bonmeter.certified.certify.QUANTITIES` in float64, with an a-priori error bound (ours).
+    """Quantities in float64, by name, with an a-priori error bound (ours).
 
     Args:
         policy: the reference policy, L outcomes.

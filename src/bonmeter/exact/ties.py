@@ -29,7 +29,8 @@ def kl_as_if_distinct(log_prob: ArrayLike, reward: ArrayLike, n: ArrayLike) -> F
         Same shape as `n`; never below the `exact_kl` of the same responses (data processing).
 
     Raises:
-        ValueError: as `bonmeter.policies.listed.Policy`, or if an n is not a real number from 1 to 1e12.
+        ValueError: as `bonmeter.policies.listed.Policy`, or if an n is not a real number from 1 to
+            1e12.
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.5]), [0.0, 0.0, 1.0]
@@ -50,8 +51,8 @@ def expected_estimator_of_responses(
 ) -> FloatArray:
     """Mean of the paper's estimator (Eq. 25) fed with the probability of the selected response.
 
-    The mass of its tie class gives the smaller `bonmeter.exact.estimator.expected_kl_estimator`; both are
-    upper bounds on the KL (docs/theory.md).
+    The mass of its tie class gives the smaller `bonmeter.exact.estimator.expected_kl_estimator`;
+    both are upper bounds on the KL (docs/theory.md).
 
     Args:
         log_prob: natural log-probability of each response, shape (R,).
@@ -62,7 +63,8 @@ def expected_estimator_of_responses(
         Same shape as `n`, in nats.
 
     Raises:
-        ValueError: as `bonmeter.policies.listed.Policy`, or if an n is not a real number from 1 to 1e12.
+        ValueError: as `bonmeter.policies.listed.Policy`, or if an n is not a real number from 1 to
+            1e12.
 
     Examples:
         >>> log_prob, reward = np.log([0.25, 0.25, 0.25, 0.25]), [0.0, 0.0, 1.0, 1.0]

@@ -1,7 +1,7 @@
 """Exact KL divergence and win rate of best-of-n, for any policy and real n >= 1.
 
-Each quantity is a sum over outcomes of terms of one sign (`bonmeter.numerics.kernels`), so the gaps are as
-accurate as the values themselves: relative error below 1e-12 in float64.
+Each quantity is a sum over outcomes of terms of one sign (`bonmeter.numerics.kernels`), so the gaps
+are as accurate as the values themselves: relative error below 1e-12 in float64.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def exact_kl(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
 def kl_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
     """The analytical formula minus the exact KL, in nats, without subtracting them (ours).
 
-    The gap is the mean of `bonmeter.numerics.kernels.normalised_gap` under best-of-n; every term is >= 0,
-    which proves the paper's Theorem 3.1.
+    The gap is the mean of `bonmeter.numerics.kernels.normalised_gap` under best-of-n; every term is
+    >= 0, which proves the paper's Theorem 3.1.
 
     Args:
         policy: the reference policy, L outcomes.

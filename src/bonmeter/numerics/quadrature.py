@@ -1,11 +1,11 @@
 """Summarise a policy once, so that a sum over its outcomes costs the same however many they are.
 
-In the quantile picture (`bonmeter.numerics.kernels`) a term is p h(p, u), u the midpoint of the outcome's
-interval and h analytic. Consecutive outcomes that are small against their distance from both ends
-of [0, 1] are gathered in *cells*, over which h is interpolated by a polynomial: the sum over a cell
-is then exactly that of the polynomial over a fixed grid of *nodes*, with weights that depend on the
-policy but neither on n nor on the term. The other outcomes, which are few, stand alone as nodes of
-weight 1. Truncation error: docs/performance.md.
+In the quantile picture (`bonmeter.numerics.kernels`) a term is p h(p, u), u the midpoint of the
+outcome's interval and h analytic. Consecutive outcomes that are small against their distance from
+both ends of [0, 1] are gathered in *cells*, over which h is interpolated by a polynomial: the sum
+over a cell is then exactly that of the polynomial over a fixed grid of *nodes*, with weights that
+depend on the policy but neither on n nor on the term. The other outcomes, which are few, stand
+alone as nodes of weight 1. Truncation error: docs/performance.md.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class _ImplicitPolicy:
         self._step = np.logaddexp(0.0, self._log_mass - below)
 
     def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
-        """Sum of `term` over the outcomes, at one n > 1 (see `bonmeter.policies.listed.ReferencePolicy`)."""
+        """Sum of `term` over the outcomes, at one n > 1 (see `ReferencePolicy`)."""
         return float(self._weight @ term(n, self._log_mass, self._log_cdf, self._step))
 
 
@@ -85,8 +85,8 @@ class UniformPolicy(_ImplicitPolicy):
     """The uniform policy over any number of outcomes (paper, Figure 2), at the same cost.
 
     `exact_kl`, `kl_gap`, `exact_win_rate`, `win_rate_gap`, `expected_kl_estimator` and
-    `expected_kl_estimator_gap` take it in place of a `bonmeter.policies.listed.Policy`; relative error below
-    1e-12.
+    `expected_kl_estimator_gap` take it in place of a `bonmeter.policies.listed.Policy`; relative
+    error below 1e-12.
 
     Args:
         size: number of outcomes, a whole number from 1 to 2^53.
@@ -115,8 +115,8 @@ class GeometricPolicy(_ImplicitPolicy):
     """Masses in geometric progression, over finitely or infinitely many outcomes.
 
     `exact_kl`, `kl_gap`, `exact_win_rate`, `win_rate_gap`, `expected_kl_estimator` and
-    `expected_kl_estimator_gap` take it in place of a `bonmeter.policies.listed.Policy`; relative error below
-    1e-12.
+    `expected_kl_estimator_gap` take it in place of a `bonmeter.policies.listed.Policy`; relative
+    error below 1e-12.
 
     Args:
         ratio: of successive masses, a real number strictly between 0 and 1.

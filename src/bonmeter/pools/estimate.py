@@ -135,9 +135,9 @@ def estimate_kl(
     """KL divergence of best-of-n from the policy, in nats, from one prompt's pool.
 
     "rank-corrected" (ours) lays out [0, 1] from the probabilities and the ranks of the candidates
-    (`bonmeter.pools.rank_corrected`); it is consistent as N grows, and exact once every response is seen.
-    "paper" is the mean of the paper's estimator (Eq. 25) over the best of every n-subset: unbiased
-    for its expectation, which exceeds the KL (the paper's Conjecture 4.4, a theorem here).
+    (`bonmeter.pools.rank_corrected`); it is consistent as N grows, and exact once every response is
+    seen. "paper" is the mean of the paper's estimator (Eq. 25) over the best of every n-subset:
+    unbiased for its expectation, which exceeds the KL (the paper's Conjecture 4.4, a theorem here).
     "rank-only" uses no likelihoods: tied rewards are outcomes of their frequency, others are taken
     as a continuum, where the KL is the analytical formula.
 
@@ -186,12 +186,12 @@ def kl_interval(
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
     "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
-    in the way that moves the KL most (`bonmeter.pools.rank_corrected.deviations`), with Student's t for
-    Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which keeps
-    it between 0 and the formula. Of length 0 where every response is seen. A pool of several
+    in the way that moves the KL most (`bonmeter.pools.rank_corrected.deviations`), with Student's t
+    for Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which
+    keeps it between 0 and the formula. Of length 0 where every response is seen. A pool of several
     responses, all tied, may have missed another class: there the upper end is at least that of the
-    rule of three. "paper": the
-    jackknife over the candidates; it covers the mean of the estimator, not the KL below it.
+    rule of three. "paper": the jackknife over the candidates; it covers the mean of the estimator,
+    not the KL below it.
 
     Args:
         log_prob: as for `estimate_kl`.

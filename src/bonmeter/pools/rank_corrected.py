@@ -1,7 +1,8 @@
 """The rank-corrected KL estimator (ours): what a pool's probabilities and ranks say together.
 
 The KL of best-of-n is the analytical formula minus a gap, a sum over outcomes, which are intervals
-[F-, F] of [0, 1] (`bonmeter.numerics.kernels`). A pool of N scored candidates with log-probabilities gives
+[F-, F] of [0, 1] (`bonmeter.numerics.kernels`). A pool of N scored candidates with
+log-probabilities gives
 
 * the probability p of every distinct response seen, exactly, and so the unseen mass 1 - sum p;
 * the chance 1 - (1-p)^N that such a response is seen, so that each seen one stands for

@@ -93,8 +93,8 @@ def check_policy(
         policy: the reference policy, L outcomes.
         checks: what to decide, by id of the claim.
         certified_n: n decided by ball arithmetic, if L <= `largest_certified`.
-        values: floats of `bonmeter.bounds.formulas.float_quantities` and the `n` they belong to, at which the
-            rest is decided.
+        values: floats of `bonmeter.bounds.formulas.float_quantities` and the `n` they belong to, at
+            which the rest is decided.
         largest_certified: the most outcomes of a policy that is certified.
 
     Returns:

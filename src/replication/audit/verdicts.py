@@ -69,8 +69,8 @@ def audit_claims(
 
     Args:
         claims: what is claimed.
-        cells: verdicts of `replication.audit.cells.check_policy` with a column `policy` and a column
-            `outcomes`, the size of the policy.
+        cells: verdicts of `replication.audit.cells.check_policy` with a column `policy` and a
+            column `outcomes`, the size of the policy.
         tables: by name, what the functions in `CHECKS` read.
 
     Returns:

@@ -14,7 +14,7 @@ from bonmeter import PUBLIC
 
 __all__ = ["SOURCE", "library_modules"]
 
-SOURCE = Path(__file__).parents[1]
+SOURCE = Path(__file__).parents[2]
 """The folder of our packages."""
 
 PACKAGES = tuple(path.parent.name for path in SOURCE.glob("*/__init__.py"))
@@ -24,8 +24,8 @@ def library_modules(script: str | Path) -> list[str]:
     """Paths of our packages' modules that `script` imports, directly or through others (ours).
 
     Args:
-        script: path of a Python file that says what it imports, as in `from bonmeter.exact.values import
-            exact_kl` or `from bonmeter import exact_kl`; not `import bonmeter`.
+        script: path of a Python file that says what it imports, as in `from bonmeter.exact.values
+            import exact_kl` or `from bonmeter import exact_kl`; not `import bonmeter`.
 
     Returns:
         Sorted paths, among them the `__init__.py` of each package on the way; empty if the script
@@ -35,9 +35,12 @@ def library_modules(script: str | Path) -> list[str]:
         ValueError: if a name is neither a module nor what a module holds, or an import is relative.
 
     Examples:
-        >>> found = library_modules(SOURCE / "bonmeter/kernels.py")
-        >>> [str(Path(path).relative_to(SOURCE)) for path in found]
-        ['bonmeter/__init__.py', 'bonmeter/_validation.py']
+        >>> found = library_modules(SOURCE / "bonmeter/numerics/kernels.py")
+        >>> for path in found:
+        ...     print(Path(path).relative_to(SOURCE))
+        bonmeter/__init__.py
+        bonmeter/numerics/__init__.py
+        bonmeter/numerics/validation.py
     """
     found: set[Path] = set()
     pending = [Path(script)]

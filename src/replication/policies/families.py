@@ -1,10 +1,11 @@
 """Families of reference policies: from a name and parameters to responses.
 
 Each family is a pure function returning `(log_prob, reward)`: natural log-probabilities that sum to
-1 up to rounding, and rewards, shape (R,), ready for `bonmeter.policies.listed.Policy`. `FAMILIES` lists them
-by name. A new one is a function here and its parameters in workflow/schemas/config.schema.yaml;
-a new policy of a family is only an entry in config/config.yaml. A family that draws at random takes
-`rng`; in the config it has the parameter `stream` instead.
+1 up to rounding, and rewards, shape (R,), ready for `bonmeter.policies.listed.Policy`. `FAMILIES`
+lists them by name. A new one is a function here and its parameters in
+workflow/schemas/config.schema.yaml; a new policy of a family is only an entry in
+config/config.yaml. A family that draws at random takes `rng`; in the config it has the parameter
+`stream` instead.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from pipeline import ROOT
 
 from bonmeter.certified.certify import INEQUALITIES, in_domain
 from replication.audit.claims import Claim, FunctionCheck, InequalityCheck, load_claims
 from replication.audit.verdicts import CHECKS
+from tests.runs import ROOT
 
 CLAIMS = load_claims(ROOT / "config/claims.yaml")
 THEORY = ROOT / "docs/theory.md"

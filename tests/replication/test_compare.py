@@ -21,7 +21,7 @@ from replication.studies.compare import FORMULA, Errors, compare_methods, errors
 from workflow.scripts.study import save_csv
 from workflow.scripts.study import study as run_study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "study" / "estimators.csv"
 COLUMNS = ["policy", "pool_size", "n", "method", "kl", *Errors._fields, "repeats"]
 

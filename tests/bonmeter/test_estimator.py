@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
-from oracle import (
+
+from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
+from bonmeter.exact.values import analytical_kl, exact_kl
+from bonmeter.numerics.validation import FloatArray
+from bonmeter.policies.listed import Policy
+from tests.oracle import (
     GRID,
     LARGE_GRID,
     LARGE_POLICIES,
@@ -26,11 +31,6 @@ from oracle import (
     policies,
     relative_error,
 )
-
-from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap, kl_estimator
-from bonmeter.exact.values import analytical_kl, exact_kl
-from bonmeter.numerics.validation import FloatArray
-from bonmeter.policies.listed import Policy
 
 MEANS: dict[str, Callable[[Policy, ArrayLike], FloatArray]] = {
     "expected_estimator": expected_kl_estimator,

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from replication.pipeline.config import validate_config
 from replication.policies.families import FAMILIES, make_responses
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = yaml.safe_load(
     (ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8")
 )

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from pipeline import ROOT, TINY, configure, copy_project, planned, run_snakemake, succeed
+
+from tests.runs import ROOT, TINY, configure, copy_project, planned, run_snakemake, succeed
 
 FIGURES = [path.stem for path in (ROOT / "workflow/report").glob("*.rst")]
 

@@ -11,19 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from numpy.typing import ArrayLike
-from oracle import (
-    GRID,
-    LARGE_GRID,
-    LARGE_POLICIES,
-    POLICIES,
-    TOLERANCE,
-    Oracle,
-    Responses,
-    draws,
-    oracle,
-    policies,
-    relative_error,
-)
 
 from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap
 from bonmeter.exact.values import (
@@ -37,6 +24,19 @@ from bonmeter.exact.values import (
 )
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy, Term
+from tests.oracle import (
+    GRID,
+    LARGE_GRID,
+    LARGE_POLICIES,
+    POLICIES,
+    TOLERANCE,
+    Oracle,
+    Responses,
+    draws,
+    oracle,
+    policies,
+    relative_error,
+)
 
 Function = Callable[[Any, ArrayLike], FloatArray]
 

@@ -9,7 +9,7 @@ from nbclient.exceptions import CellExecutionError
 from replication.pipeline.provenance import PACKAGE, library_modules
 from workflow.scripts.notebook import write_page
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
 SMALL = """

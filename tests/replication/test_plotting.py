@@ -40,7 +40,7 @@ from workflow.scripts.exact import compute_exact
 from workflow.scripts.study import save_csv, study
 from workflow.scripts.tradeoffs import main as tabulate_tradeoffs
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "workflow/report"
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
 ENDINGS = ("svg", "pdf", "png")

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
-from oracle import GRID, TOLERANCE, draws, estimator, relative_error
 
 from bonmeter.exact.estimator import expected_kl_estimator, expected_kl_estimator_gap
 from bonmeter.exact.values import exact_kl, exact_win_rate, kl_gap, win_rate_gap
@@ -20,6 +19,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies import implicit
 from bonmeter.policies.implicit import GeometricPolicy, UniformPolicy
 from bonmeter.policies.listed import Policy, ReferencePolicy
+from tests.oracle import GRID, TOLERANCE, draws, estimator, relative_error
 
 FUNCTIONS: dict[str, Callable[[ReferencePolicy, ArrayLike], FloatArray]] = {
     "kl": exact_kl,

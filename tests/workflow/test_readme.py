@@ -6,7 +6,7 @@ import doctest
 import re
 from pathlib import Path
 
-from pipeline import ROOT
+from tests.runs import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pipeline import ROOT, copy_project, planned, succeed
 
+from tests.runs import ROOT, copy_project, planned, succeed
 from workflow.scripts.readme import markers, render, render_study
 
 

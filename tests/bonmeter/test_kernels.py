@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import draws, relative_error
 
 from bonmeter.numerics.kernels import (
     log_mean_density,
@@ -18,6 +17,7 @@ from bonmeter.numerics.kernels import (
     normalised_win_rate_gap,
     relative_entropy_term,
 )
+from tests.oracle import draws, relative_error
 
 TOLERANCE = 1e-13
 

@@ -10,7 +10,13 @@ import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from oracle import (
+
+from bonmeter.bounds.formulas import kl_gap_bounds
+from bonmeter.certified.certify import certify
+from bonmeter.exact.values import exact_kl, exact_win_rate
+from bonmeter.policies.implicit import UniformPolicy
+from bonmeter.policies.listed import Policy, listed
+from tests.oracle import (
     LARGE_POLICIES,
     POLICIES,
     TOLERANCE,
@@ -20,12 +26,6 @@ from oracle import (
     policies,
     relative_error,
 )
-
-from bonmeter.bounds.formulas import kl_gap_bounds
-from bonmeter.certified.certify import certify
-from bonmeter.exact.values import exact_kl, exact_win_rate
-from bonmeter.policies.implicit import UniformPolicy
-from bonmeter.policies.listed import Policy, listed
 
 
 def worst_errors(policy: Policy, reference: Oracle) -> dict[str, float]:

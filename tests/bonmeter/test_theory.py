@@ -856,7 +856,7 @@ def test_a_discrete_policy_above_the_continuous_curve() -> None:
 
 # --- the page -------------------------------------------------------------------------------------
 
-ROOT_DIRECTORY = Path(__file__).resolve().parents[1]
+ROOT_DIRECTORY = Path(__file__).resolve().parents[2]
 
 
 def headings(page: str) -> set[str]:
@@ -867,7 +867,7 @@ def headings(page: str) -> set[str]:
 
 def test_every_section_cited_exists() -> None:
     page = (ROOT_DIRECTORY / "docs/theory.md").read_text(encoding="utf-8")
-    sources = [*ROOT_DIRECTORY.glob("src/bonmeter/*.py"), Path(__file__)]
+    sources = [*ROOT_DIRECTORY.glob("src/bonmeter/**/*.py"), Path(__file__)]
     claims = (ROOT_DIRECTORY / "config/claims.yaml").read_text(encoding="utf-8")
     cited = {
         *re.findall(r"\]\(#([^)]+)\)", page),
