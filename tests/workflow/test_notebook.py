@@ -6,7 +6,7 @@ import jupytext
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from replication.pipeline.provenance import PACKAGE, library_modules
+from replication.pipeline.provenance import SOURCE, library_modules
 from workflow.scripts.notebook import write_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def test_notebooks_only_call_the_library(path: Path) -> None:
     definitions = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
     code = ast.parse("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code"))
     assert [ast.unparse(node) for node in ast.walk(code) if isinstance(node, definitions)] == []
-    assert str(PACKAGE / "exact.py") in library_modules(path)
+    assert str(SOURCE / "bonmeter/exact/values.py") in library_modules(path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
