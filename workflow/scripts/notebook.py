@@ -10,7 +10,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from replication.pipeline.io import atomic_path, log_to
-from replication.pipeline.provenance import PACKAGE
+from replication.pipeline.provenance import SOURCE
 
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}
@@ -40,7 +40,7 @@ def execute(path: str) -> NotebookNode:
         resources={"metadata": {"path": os.getcwd()}},
     )
     # the kernel is a process of its own: it inherits neither the module path nor the log
-    client.execute(env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)}, stderr=sys.stderr)
+    client.execute(env=os.environ | {"PYTHONPATH": str(SOURCE)}, stderr=sys.stderr)
     return notebook
 
 
