@@ -9,7 +9,9 @@
 import pandas as pd
 from IPython.display import HTML, display
 
-from bonmeter.certified.certify import QUANTITIES, Inequality, certify, decide
+from bonmeter.bounds.inequalities import Inequality
+from bonmeter.bounds.quantities import QUANTITIES
+from bonmeter.certified.decide import certify, decide
 from bonmeter.exact.values import exact_kl
 from bonmeter.policies.listed import Policy
 from replication.pipeline.io import read_table
@@ -38,7 +40,7 @@ claims.verdict.value_counts().to_frame("claims")
 # ## What the paper claims
 
 # %%
-of_the_paper = claims[claims.standing.str.startswith("paper")]
+of_the_paper = claims[claims.origin == "paper"]
 of_the_paper[["source", "statement", "standing", "verdict", "cells"]]
 
 # %% [markdown]
@@ -50,7 +52,7 @@ of_the_paper[["source", "statement", "standing", "verdict", "cells"]]
 # ## Ours
 
 # %%
-ours = claims[claims.standing.str.startswith("ours")]
+ours = claims[claims.origin == "ours"]
 ours[["source", "statement", "standing", "verdict", "cells"]]
 
 # %% [markdown]

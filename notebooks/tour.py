@@ -27,7 +27,8 @@ from bonmeter import (
     rewind_and_repeat,
     tilted_tradeoff,
 )
-from bonmeter.certified.certify import Inequality, decide
+from bonmeter.bounds.inequalities import Inequality
+from bonmeter.certified.decide import decide
 from bonmeter.exact.tradeoff import excess_kl, smallest_n_within
 from bonmeter.pools.estimate import kl_interval
 from replication.pipeline.plotting import LINES, figure_style

@@ -14,7 +14,7 @@ PUBLIC = {
     "best_of_n_log_pmf": "exact.values",
     "best_of_n_tradeoff": "exact.tradeoff",
     "best_of_n_weights": "pools.estimate",
-    "certify": "certified.certify",
+    "certify": "certified.decide",
     "estimate_kl": "pools.estimate",
     "estimate_win_rate": "pools.estimate",
     "exact_kl": "exact.values",
@@ -22,13 +22,13 @@ PUBLIC = {
     "expected_kl_estimator": "exact.estimator",
     "kl_estimator": "exact.estimator",
     "kl_gap": "exact.values",
-    "kl_gap_bounds": "bounds.formulas",
+    "kl_gap_bounds": "bounds.evaluate",
     "kl_interval": "pools.estimate",
     "mean_interval": "pools.estimate",
     "rewind_and_repeat": "exact.tradeoff",
     "tilted_tradeoff": "exact.tradeoff",
     "win_rate_gap": "exact.values",
-    "win_rate_gap_bounds": "bounds.formulas",
+    "win_rate_gap_bounds": "bounds.evaluate",
 }
 """Public name -> the module that holds it; `__init__.pyi` tells type checkers the same."""
 

@@ -1,6 +1,6 @@
-from bonmeter.bounds.formulas import kl_gap_bounds as kl_gap_bounds
-from bonmeter.bounds.formulas import win_rate_gap_bounds as win_rate_gap_bounds
-from bonmeter.certified.certify import certify as certify
+from bonmeter.bounds.evaluate import kl_gap_bounds as kl_gap_bounds
+from bonmeter.bounds.evaluate import win_rate_gap_bounds as win_rate_gap_bounds
+from bonmeter.certified.decide import certify as certify
 from bonmeter.exact.estimator import expected_kl_estimator as expected_kl_estimator
 from bonmeter.exact.estimator import kl_estimator as kl_estimator
 from bonmeter.exact.tradeoff import best_of_n_tradeoff as best_of_n_tradeoff
@@ -22,5 +22,6 @@ from bonmeter.pools.estimate import kl_interval as kl_interval
 from bonmeter.pools.estimate import mean_interval as mean_interval
 
 PUBLIC: dict[str, str]
+__all__: list[str]
 
 def __getattr__(name: str) -> object: ...

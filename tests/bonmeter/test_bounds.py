@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bonmeter.bounds.formulas import (
-    KL_GAP_BOUNDS,
+from bonmeter.bounds.evaluate import (
     RELATIVE_ERROR,
-    WIN_RATE_GAP_BOUNDS,
     error_scale,
     float_quantities,
     kl_gap_bounds,
     win_rate_gap_bounds,
 )
-from bonmeter.certified.certify import QUANTITIES, enclose, in_domain
+from bonmeter.bounds.quantities import QUANTITIES, bounds_on, in_domain
+from bonmeter.certified.decide import enclose
 from bonmeter.policies.listed import Policy
 
 GRID = [1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12]
@@ -64,8 +63,8 @@ def test_values_outside_the_proven_domain_are_nan(policy: Policy) -> None:
 
 def test_shapes_follow_n() -> None:
     policy = POLICIES["staircase"]
-    assert set(kl_gap_bounds(policy, 2)) == set(KL_GAP_BOUNDS)
-    assert set(win_rate_gap_bounds(policy, 2)) == set(WIN_RATE_GAP_BOUNDS)
+    assert set(kl_gap_bounds(policy, 2)) == set(bounds_on("kl_gap"))
+    assert set(win_rate_gap_bounds(policy, 2)) == set(bounds_on("win_rate_gap"))
     for bounds in (kl_gap_bounds, win_rate_gap_bounds):
         for shape in ((), (3,), (2, 2), (0,)):
             assert {v.shape for v in bounds(policy, np.full(shape, 3.0)).values()} == {shape}

@@ -15,28 +15,21 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonmeter.certified.certify import (
-    IDENTITIES,
-    INEQUALITIES,
-    QUANTITIES,
-    BallPolicy,
-    Enclosure,
-    Inequality,
-    Quantity,
-    certify,
-    decide,
-    enclose,
-    in_domain,
-)
+from bonmeter.bounds.inequalities import INEQUALITIES, Inequality
+from bonmeter.bounds.quantities import QUANTITIES, Quantity, in_domain
+from bonmeter.certified import decide as decide_module
+from bonmeter.certified import identities
+from bonmeter.certified.balls import BallPolicy
+from bonmeter.certified.decide import certify, decide, enclose
+from bonmeter.certified.enclosures import Enclosure
+from bonmeter.certified.formulas import FORMULAS
+from bonmeter.certified.identities import IDENTITIES
 from bonmeter.exact import estimator
 from bonmeter.exact import values as exact
 from bonmeter.policies.listed import Policy
 
 DIGITS = 250
 SLACK = Fraction(1, 10**100)
-MODULE = sys.modules[
-    "bonmeter.certified.certify"
-]  # the package also exports a function of this name
 
 GRID = (1, 1 + 2.0**-40, 1.5, 2, 2.5, 3, 4, 4.75, 7, 100, 12345.5, 1e6, 1e12)
 
@@ -232,7 +225,7 @@ def test_proven_inequalities_hold_with_the_margin_of_the_definition(
 
 @pytest.mark.parametrize("n", [1.5, 2, 3, 100.25])
 def test_wide_balls_still_contain_the_definition(monkeypatch: pytest.MonkeyPatch, n: float) -> None:
-    monkeypatch.setattr(MODULE, "PRECISIONS", (24,))
+    monkeypatch.setattr(decide_module, "PRECISIONS", (24,))
     claims = [Inequality(*pair) for pair in pairwise(names_at(n))]
     with mp.workdps(DIGITS):
         for policy in POLICIES.values():
@@ -341,7 +334,7 @@ def test_equality_is_decided_by_proof_only(n: float) -> None:
 
 
 def test_undeclared_equality_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "IDENTITIES", ())
+    monkeypatch.setattr(identities, "IDENTITIES", ())
     verdict = decide(POLICIES["increasing"], 2, [Inequality("win_rate_gap", "sharp_win_rate_gap")])[
         0
     ]
@@ -443,7 +436,8 @@ def explode(_: object) -> arb:
 
 
 def test_working_precision_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(QUANTITIES, "explosive", Quantity(explode, "raises"))
+    monkeypatch.setitem(QUANTITIES, "explosive", Quantity("raises", "ours", "Setting"))
+    monkeypatch.setitem(FORMULAS, "explosive", explode)
     with ctx.workprec(71):
         decide(POLICIES["zipf"], [1, 2.5, 1e12])
         assert ctx.prec == 71
@@ -469,7 +463,7 @@ def test_radius_asked_for_is_met(relative_radius: float) -> None:
 
 
 def test_unreachable_radius_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "PRECISIONS", (64,))
+    monkeypatch.setattr(decide_module, "PRECISIONS", (64,))
     with pytest.raises(ArithmeticError, match=r"kl_gap at n = 3\.0: 64 bits"):
         certify("kl_gap", POLICIES["zipf"], 3, 1e-30)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bonmeter.bounds.formulas import kl_gap_bounds
-from bonmeter.certified.certify import certify
+from bonmeter.bounds.evaluate import kl_gap_bounds
+from bonmeter.certified.decide import certify
 from bonmeter.exact.values import exact_kl, exact_win_rate
 from bonmeter.policies.implicit import UniformPolicy
 from bonmeter.policies.listed import Policy, listed

@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 from flint import acb, arb, ctx, fmpq, fmpq_poly, fmpq_series
 
-from bonmeter.certified.certify import BallPolicy, Inequality, certify, decide
+from bonmeter.bounds.inequalities import Inequality
+from bonmeter.certified.balls import BallPolicy
+from bonmeter.certified.decide import certify, decide
 from bonmeter.policies.listed import Policy
 
 KAPPA = fmpq_poly([0, 1])

@@ -11,7 +11,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
+from bonmeter.bounds.inequalities import INEQUALITIES, Inequality
+from bonmeter.certified.decide import decide
 from bonmeter.policies.listed import Policy
 from replication.pipeline.io import read_table
 from replication.studies.adversary import attack, attack_one_outcome, parse_masses
@@ -155,9 +156,9 @@ def test_bad_input() -> None:
 
 def test_script_attacks_what_speaks_of_all_policies(tmp_path: Path) -> None:
     checks: dict[str, dict[str, Any]] = {
-        "theorem": {"lhs": "kl_gap", "rhs": "elementary_delta"},
-        "control": {"lhs": "kl_gap", "rhs": "elementary_delta", "factor": "1/10"},
-        "of one policy": {"lhs": "analytical_kl", "rhs": "kl", "policies": ["binary"]},
+        "theorem": {"inequality": "elementary_delta"},
+        "control": {"inequality": "elementary_delta", "factor": "1/10"},
+        "of one policy": {"inequality": "theorem_3_1", "reversed": True, "policies": ["binary"]},
     }
     table, text = str(tmp_path / "a.parquet"), tmp_path / "a.csv"
     script.search(checks, 100, 7, table)

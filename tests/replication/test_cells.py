@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 
-from bonmeter.bounds.formulas import float_quantities
-from bonmeter.certified.certify import INEQUALITIES, Inequality, decide
+from bonmeter.bounds.evaluate import float_quantities
+from bonmeter.bounds.inequalities import PROVED
+from bonmeter.certified.decide import decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD, Cell, Check, check_policy
+from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD, Cell, check_policy
+from replication.audit.claims import InequalityCheck
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
 RNG = np.random.default_rng(3)
@@ -21,14 +21,14 @@ POLICIES = {
     "zipf": Policy.from_probabilities(1 / np.arange(1.0, 300.0)),
     "dirichlet": Policy.from_probabilities(RNG.dirichlet(np.full(300, 0.3))),
 }
-ALL = {f"claim {i}": Check(each) for i, each in enumerate(INEQUALITIES)}
+ALL = {name: InequalityCheck(inequality=name) for name in PROVED}
 
 
 def values(name: str, n: list[float]) -> dict[str, FloatArray]:
     return {"n": np.array(n, dtype=float)} | float_quantities(POLICIES[name], n)
 
 
-def floats_only(name: str, checks: dict[str, Check]) -> list[Cell]:
+def floats_only(name: str, checks: dict[str, InequalityCheck]) -> list[Cell]:
     return check_policy(name, POLICIES[name], checks, [], values(name, GRID), 0)
 
 
@@ -41,7 +41,7 @@ def test_floats_agree_with_ball_arithmetic(name: str) -> None:
     cells = floats_only(name, ALL)
     assert len(cells) == len(exact)
     for cell in cells:
-        margin = exact[cell.n, ALL[cell.claim].inequality]
+        margin = exact[cell.n, ALL[cell.claim].statement]
         assert cell.verdict == "holds", cell
         assert cell.margin_lower <= margin.upper_float, cell
         assert cell.margin_upper >= margin.lower_float, cell
@@ -56,16 +56,16 @@ def test_most_cells_need_no_ball_arithmetic(name: str) -> None:
 
 
 FALSE = {
-    "formula is exact": Inequality("analytical_kl", "kl"),
-    "conjecture reversed": Inequality("expected_estimator", "kl"),
-    "half the constant": Inequality("kl_gap", "sharp_kl_gap", Fraction(1, 2)),
+    "formula is exact": InequalityCheck(inequality="theorem_3_1", reversed=True),
+    "conjecture reversed": InequalityCheck(inequality="conjecture_4_4", reversed=True),
+    "half the constant": InequalityCheck(inequality="sharp_kl_gap", factor="1/2"),
 }
 
 
 @pytest.mark.parametrize("claim", FALSE)
 @pytest.mark.parametrize("certified", [True, False])
 def test_false_claims_fail(claim: str, certified: bool) -> None:
-    checks = {claim: Check(FALSE[claim])}
+    checks = {claim: FALSE[claim]}
     cells = check_policy(
         "zipf", POLICIES["zipf"], checks, [2], values("zipf", [2]), 10**4 if certified else 0
     )
@@ -76,7 +76,7 @@ def test_false_claims_fail(claim: str, certified: bool) -> None:
 
 def test_a_margin_within_its_error_goes_to_ball_arithmetic() -> None:
     """At n = 2 the sharp win-rate bound is an equality, which no float can tell."""
-    checks = {"sharp": Check(Inequality("win_rate_gap", "sharp_win_rate_gap"))}
+    checks = {"sharp": ALL["sharp_win_rate_gap"]}
     cells = check_policy("zipf", POLICIES["zipf"], checks, [], values("zipf", [2, 10]), 0)
     assert [cell.method for cell in cells] == ["equality by proof", FLOAT_METHOD]
 
@@ -94,11 +94,11 @@ def test_too_large_a_policy_is_checked_by_floats() -> None:
 
 
 def test_checks_keep_to_their_policies_domain_and_n() -> None:
-    sharp = Inequality("win_rate_gap", "sharp_win_rate_gap")
+    sharp = ALL["sharp_win_rate_gap"]
     checks = {
-        "elsewhere": Check(sharp, policies=frozenset({"binary"})),
-        "domain": Check(sharp),
-        "beyond": Check(sharp, n=(2.5,), extrapolate=True),
+        "elsewhere": sharp.model_copy(update={"policies": ("binary",)}),
+        "domain": sharp,
+        "beyond": sharp.model_copy(update={"n": (2.5,), "extrapolate": True}),
     }
     cells = check_policy("zipf", POLICIES["zipf"], checks, [2.5, 4], values("zipf", [3]), 10**4)
     found = [(cell.claim, cell.n, cell.verdict) for cell in cells]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bonmeter.certified.certify import INEQUALITIES, in_domain
+from bonmeter.bounds.inequalities import PROVED
+from bonmeter.bounds.quantities import in_domain
 from replication.audit.claims import Claim, FunctionCheck, InequalityCheck, load_claims
-from replication.audit.verdicts import CHECKS
+from replication.audit.function_checks import CHECKS
 from tests.runs import ROOT
 
 CLAIMS = load_claims(ROOT / "config/claims.yaml")
@@ -41,28 +42,25 @@ def anchors(path: Path) -> set[str]:
     }
 
 
-def test_every_proved_inequality_is_claimed() -> None:
-    checks = [claim.check for claim in CLAIMS if isinstance(claim.check, InequalityCheck)]
-    claimed = {(check.lhs, check.rhs) for check in checks if check.factor == "1"}
-    implied = {
-        ("theorem_3_6_finite", "top_outcome_gap"),
-        ("kl", "estimator_at_top"),
-        ("zero", "kl"),
-        ("estimator_at_top", "log_inverse_top_mass"),
-        ("continuous_optimum", "analytical_kl"),
-    }
-    assert {(each.lhs, each.rhs) for each in INEQUALITIES} - claimed <= implied
+CHECKED = {claim.id: claim.check for claim in CLAIMS if isinstance(claim.check, InequalityCheck)}
+
+
+def test_every_proved_inequality_is_claimed_or_says_why_not() -> None:
+    plain = {check.inequality for check in CHECKED.values() if not check.reversed}
+    assert {name for name in PROVED if name not in plain} == {
+        name for name, proved in PROVED.items() if proved.unclaimed
+    } | {"continuous_optimum"}
+    # of that one a claim states the converse, with a factor
+    assert CHECKED["small_n_suffices"].inequality == "continuous_optimum"
 
 
 def test_what_is_claimed_to_hold_is_proved_where_it_is_checked() -> None:
-    proved = {(each.lhs, each.rhs) for each in INEQUALITIES}
     for claim in CLAIMS:
         if isinstance(claim.check, InequalityCheck) and claim.expected == "holds":
-            check = claim.check
-            restricted = check.n is not None
-            implied = (check.lhs, check.rhs) == ("zero", "expected_estimator")  # 0 <= KL <= it
-            assert (check.lhs, check.rhs) in proved or restricted or implied, claim.id
-            assert not check.extrapolate or restricted
+            restricted = claim.check.n is not None
+            proved = claim.check.inequality in PROVED and not claim.check.reversed
+            assert proved or restricted, claim.id
+            assert not claim.check.extrapolate or restricted
 
 
 NARROW = {
@@ -92,7 +90,7 @@ def test_checks_named_are_those_there_are() -> None:
 
 def test_there_are_negative_controls_of_each_kind() -> None:
     refuted = [claim for claim in CLAIMS if claim.expected == "refuted"]
-    assert {"misconception", "negative control"} == {claim.standing for claim in refuted}
+    assert {"misconception", "negative control"} == {claim.origin for claim in refuted}
     assert "misconception_equality" in {claim.id for claim in refuted}
 
 
@@ -103,8 +101,8 @@ def test_unknown_wording_has_no_verdict() -> None:
 
 
 RECORD = (
-    "{id: a, source: s, statement: t, standing: 'ours, proved', expected: holds, "
-    "check: {lhs: kl, rhs: analytical_kl}}"
+    "{id: a, source: s, statement: t, origin: ours, status: proved, expected: holds, "
+    "check: {inequality: theorem_3_1}}"
 )
 
 
@@ -115,11 +113,11 @@ RECORD = (
         ("{}", "expected a list"),
         (f"- {RECORD}\n- {RECORD}", "id 'a' appears 2 times: expected once"),
         (f"- {RECORD}".replace("id: a", "id: A b"), r"claim 0 \(A b\): id = 'A b'"),
-        (f"- {RECORD}".replace("lhs: kl", "lhs: KL"), r"claim 0 \(a\): check.*lhs = 'KL'"),
-        (f"- {RECORD}".replace("lhs: kl", "lhs: kl, factor: x"), r"factor = 'x'"),
-        (f"- {RECORD}".replace("lhs: kl", "lhs: kl, factor: 1/0"), r"factor = '1/0'"),
+        (f"- {RECORD}".replace("theorem_3_1", "KL"), r"claim 0 \(a\): check.*inequality = 'KL'"),
+        (f"- {RECORD}".replace("theorem_3_1", "theorem_3_1, factor: x"), r"factor = 'x'"),
+        (f"- {RECORD}".replace("theorem_3_1", "theorem_3_1, factor: 1/0"), r"factor = '1/0'"),
         (
-            f"- {RECORD}".replace("{lhs: kl, rhs: analytical_kl}", "{run: x}"),
+            f"- {RECORD}".replace("{inequality: theorem_3_1}", "{run: x}"),
             r"claim 0 \(a\): check.FunctionCheck.run = 'x'",
         ),
         ("- {id: a", "expected YAML"),
@@ -135,7 +133,7 @@ def test_bad_claims_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_bounds_are_checked_only_in_their_domain() -> None:
-    check = InequalityCheck(lhs="win_rate_gap", rhs="sharp_win_rate_gap").as_check()
+    check = InequalityCheck(inequality="sharp_win_rate_gap")
     assert not check.applies("binary", 2.5)
     assert not in_domain("sharp_win_rate_gap", 2.5)
     assert check.applies("binary", 3)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.policies.listed import Policy
 from bonmeter.pools.estimate import METHODS, Interval
+from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
 from replication.pipeline.io import read_table, write_table
 from replication.policies.families import staircase, uniform
 from replication.studies import compare as study
@@ -172,12 +173,12 @@ def test_our_intervals_cover_where_many_responses_share_the_error(kept: Table) -
     coverage, freedom, error = (
         of(kept, "rank-corrected", column) for column in ("coverage", "freedom", "rmse")
     )
-    many = (error > study.NEGLIGIBLE) & (freedom >= 20) & np.isfinite(freedom)
+    many = (error > NEGLIGIBLE) & (freedom >= 20) & np.isfinite(freedom)
     assert many.sum() > 100
-    low, high = study.NOMINAL
+    low, high = NOMINAL
     assert np.mean((coverage[many] >= low) & (coverage[many] <= high)) > 0.93
     assert coverage[many].min() >= 0.9
-    assert coverage[error > study.NEGLIGIBLE].min() > 0.83
+    assert coverage[error > NEGLIGIBLE].min() > 0.83
     assert np.mean(of(kept, "paper", "coverage") < 0.5) > 0.5  # the control
 
 

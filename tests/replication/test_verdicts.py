@@ -8,16 +8,9 @@ import pytest
 
 from replication.audit.cells import FLOAT_METHOD
 from replication.audit.claims import Claim
-from replication.audit.verdicts import (
-    CERTIFIED,
-    CHECKS,
-    NUMERICAL,
-    REFUTED,
-    UNKNOWN,
-    Finding,
-    audit_claims,
-    disagreements,
-)
+from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
+from replication.audit.function_checks import CHECKS
+from replication.audit.verdicts import audit_claims, disagreements
 
 BALL, PROOF = "ball arithmetic", "equality by proof"
 COLUMNS = ["policy", "outcomes", "n", "relative_margin", "verdict", "method"]
@@ -28,9 +21,10 @@ def claim(**changes: object) -> Claim:
         "id": "c",
         "source": "ours",
         "statement": "0 <= KL",
-        "standing": "ours, proved",
+        "origin": "ours",
+        "status": "proved",
         "expected": "holds",
-        "check": {"lhs": "zero", "rhs": "kl"},
+        "check": {"inequality": "kl_nonnegative"},
     }
     return Claim(**{**record, **changes})
 

@@ -51,7 +51,7 @@ def search(
 
 def _attack(check: InequalityCheck, evaluations: int, seed: int) -> Attack:
     return attack(
-        check.as_check().inequality,
+        check.statement,
         evaluations=evaluations,
         seed=seed,
         n=check.n,

@@ -6,15 +6,16 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markdown import markdown
 
-from replication.audit.verdicts import VERDICTS, disagreements
+from replication.audit.findings import VERDICTS
+from replication.audit.verdicts import disagreements
 from replication.pipeline.io import atomic_path, log_to
 
 SECTIONS = {
-    "Of the paper": ("paper, ", "paper's "),
-    "Ours": ("ours, ",),
+    "Of the paper": ("paper",),
+    "Ours": ("ours",),
     "Must be refuted": ("misconception", "negative control"),
 }
-"""Title of each section, and how the standing of its claims begins."""
+"""Title of each section, and the origins of its claims."""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -65,8 +66,8 @@ def render(table: pd.DataFrame, template: str) -> str:
     return environment.from_string(template).render(
         rows=rows,
         sections=[
-            {"title": title, "rows": [row for row in rows if row["standing"].startswith(starts)]}
-            for title, starts in SECTIONS.items()
+            {"title": title, "rows": [row for row in rows if row["origin"] in origins]}
+            for title, origins in SECTIONS.items()
         ],
         counts={
             key: int(counts.get(verdict, 0))

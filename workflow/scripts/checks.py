@@ -23,7 +23,7 @@ def check_bounds(
     cells = check_policy(
         name,
         Policy(responses["log_prob"], responses["reward"]),
-        {claim: InequalityCheck(**check).as_check() for claim, check in checks.items()},
+        {claim: InequalityCheck(**check) for claim, check in checks.items()},
         certified_n,
         read_table(exact),
         largest_certified,

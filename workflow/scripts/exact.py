@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bonmeter.bounds.formulas import float_quantities
+from bonmeter.bounds.evaluate import float_quantities
 from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.policies.listed import Policy
@@ -12,7 +12,7 @@ from replication.pipeline.io import log_to, read_table, write_table
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
-    """Write one row per n and one column per quantity of `bonmeter.certified.certify.QUANTITIES`.
+    """Write one row per n and one column per quantity of `bonmeter.bounds.quantities`.
 
     Further columns: the second moment of the estimator, and what forgetting ties gives.
     """

@@ -7,9 +7,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
 from replication.pipeline.io import log_to
 from replication.pipeline.plotting import COLOURS, LINES, new_figure, use_log_axes
-from replication.studies.compare import NEGLIGIBLE, NOMINAL
 
 OURS = "rank-corrected"
 RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}

@@ -60,9 +60,9 @@ def _study_row(policy: str, cell: pd.Series) -> str:
 
 def render(claims: pd.DataFrame) -> str:
     """The table in Markdown, without what may differ between machines."""
-    shown = claims[claims.standing != "negative control"]
+    shown = claims[claims.origin != "negative control"]
     rows = [_row(row) for row in shown.to_dict("records")]
-    controls = claims[claims.standing == "negative control"]
+    controls = claims[claims.origin == "negative control"]
     refuted = int((controls.verdict == "refuted").sum())
     return (
         "| claim | where | verdict | cells (certified / all) | figure |\n|---|---|---|---|---|\n"
@@ -75,8 +75,8 @@ def render(claims: pd.DataFrame) -> str:
 def _row(claim: Mapping[Hashable, Any]) -> str:
     statement = claim["statement"].replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
     where = f"**{claim['source']}**" if claim["source"] == "ours" else claim["source"]
-    if "conjecture" in claim["standing"]:
-        where += f" ({claim['standing']})"
+    if "conjecture" in claim["status"]:
+        where += f" ({claim['origin']}'s {claim['status']})"
     if claim["proof"]:
         where += f" ([proof](docs/theory.md#{claim['proof']}))"
     cells = (

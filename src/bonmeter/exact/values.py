@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bonmeter.numerics.intervals import SMALLEST_ACCURATE
 from bonmeter.numerics.kernels import (
     log_mean_density,
     log_one_minus_exp,
@@ -163,7 +164,9 @@ def best_of_n_log_pmf(policy: Policy, n: ArrayLike) -> FloatArray:
     # where the step underflows, the outcome's share of F_i^n is n p_i / F_i
     tiny = np.log(n) + (policy.log_mass - policy.log_cdf)
     return np.where(
-        n == 1, policy.log_mass, n * policy.log_cdf + np.where(step > 1e-290, share, tiny)
+        n == 1,
+        policy.log_mass,
+        n * policy.log_cdf + np.where(step > SMALLEST_ACCURATE, share, tiny),
     )
 
 

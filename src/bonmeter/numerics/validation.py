@@ -12,6 +12,7 @@ __all__ = [
     "as_n",
     "as_real_array",
     "as_real_vector",
+    "as_scalar_n",
     "reject_entries",
     "reject_shapes",
 ]
@@ -102,6 +103,22 @@ def as_n(n: ArrayLike) -> FloatArray:
         "n", array, ~((array >= 1) & (array <= LARGEST_N)), "a real number from 1 to 1e12"
     )
     return array
+
+
+def as_scalar_n(n: ArrayLike) -> float:
+    """`n` as a float: one real number from 1 to 1e12.
+
+    Examples:
+        >>> as_scalar_n(2)
+        2.0
+        >>> as_scalar_n([2, 3])
+        Traceback (most recent call last):
+        ValueError: n must be a single number, got shape (2,)
+    """
+    array = as_n(n)
+    if array.ndim:
+        raise ValueError(f"n must be a single number, got shape {array.shape}")
+    return float(array)
 
 
 def as_integer_n(n: ArrayLike, largest: int) -> NDArray[np.int64]:

@@ -9,21 +9,24 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bonmeter.certified.certify import QUANTITIES, Inequality
-from replication.audit.cells import Check
+from bonmeter.bounds.inequalities import EXAMPLES, PROVED, Inequality
+from replication.audit.function_checks import CHECKS
 from replication.pipeline.config import read_yaml
 
 __all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 
-Standing = Literal[
-    "paper, exact",
-    "paper, reconstructed",
-    "paper, wording unknown",
-    "paper's conjecture, proved here",
-    "ours, proved",
-    "ours, measured",
-    "misconception",
-    "negative control",
+STATEMENTS = {**{name: each.inequality for name, each in PROVED.items()}, **EXAMPLES}
+"""Inequalities that a check may name."""
+
+Origin = Literal["paper", "ours", "misconception", "negative control"]
+Status = Literal[
+    "exact",
+    "reconstructed",
+    "wording unknown",
+    "conjecture, proved here",
+    "proved",
+    "measured",
+    "untrue",
 ]
 
 
@@ -35,25 +38,26 @@ class InequalityCheck(_Record):
     """lhs <= factor * rhs, decided on every cell (policy, n) where it applies.
 
     Attributes:
-        lhs, rhs: names in `bonmeter.certified.certify.QUANTITIES`.
+        inequality: its name in `bonmeter.bounds.inequalities`, which says what the sides are.
+        reversed: whether the sides are swapped.
         factor: a fraction such as "1/2".
         policies: names of the only policies it speaks of.
         n: the only values of n at which it is decided.
         extrapolate: decide it also at n for which it is not proved.
     """
 
-    lhs: str
-    rhs: str
+    inequality: str
+    reversed: bool = False
     factor: str = "1"
     policies: tuple[str, ...] | None = None
     n: tuple[float, ...] | None = None
     extrapolate: bool = False
 
-    @field_validator("lhs", "rhs")
+    @field_validator("inequality")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in QUANTITIES:
-            raise ValueError(f"expected one of {', '.join(QUANTITIES)}")
+        if name not in STATEMENTS:
+            raise ValueError(f"expected one of {', '.join(STATEMENTS)}")
         return name
 
     @field_validator("factor")
@@ -65,27 +69,33 @@ class InequalityCheck(_Record):
             raise ValueError("expected a fraction such as 1/2") from None
         return text
 
-    def as_check(self) -> Check:
-        """The same for `replication.audit.cells.check_policy`."""
-        inequality = Inequality(self.lhs, self.rhs, Fraction(self.factor))
-        policies = None if self.policies is None else frozenset(self.policies)
-        return Check(inequality, policies, self.n, self.extrapolate)
+    @property
+    def statement(self) -> Inequality:
+        """The inequality that is decided."""
+        known = STATEMENTS[self.inequality]
+        lhs, rhs = (known.rhs, known.lhs) if self.reversed else (known.lhs, known.rhs)
+        return Inequality(lhs, rhs, Fraction(self.factor))
+
+    def applies(self, policy: str, n: float) -> bool:
+        """Whether the cell (policy, n) is one of this check's."""
+        return (
+            (self.policies is None or policy in self.policies)
+            and (self.n is None or n in self.n)
+            and (self.extrapolate or self.statement.in_domain(n))
+        )
 
 
 class FunctionCheck(_Record):
-    """A check of its own: the name of a function in `replication.audit.verdicts.CHECKS`."""
+    """A check of its own: the name of a function in `replication.audit.function_checks`."""
 
-    run: Literal[
-        "atoms_only_lower",
-        "interval_coverage",
-        "rank_corrected_rmse",
-        "rank_corrected_third",
-        "rivals_pay_more",
-        "search_tells_true_from_false",
-        "simulated_means_agree",
-        "studies_agree",
-        "ties_never_lower",
-    ]
+    run: str
+
+    @field_validator("run")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in CHECKS:
+            raise ValueError(f"expected one of {', '.join(CHECKS)}")
+        return name
 
 
 class Claim(_Record):
@@ -95,7 +105,8 @@ class Claim(_Record):
         id: its name in tables, unique.
         source: where in the paper it stands, or that it is ours.
         statement: what is claimed, in words and ASCII formulas.
-        standing: who states it, and how sure its wording or proof is.
+        origin: who states it.
+        status: how sure its wording or proof is.
         expected: the verdict the audit must reach, or the build fails.
         check: how it is decided; none if its wording is unknown.
         function: the library function that computes it.
@@ -107,13 +118,19 @@ class Claim(_Record):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     source: str
     statement: str
-    standing: Standing
+    origin: Origin
+    status: Status
     expected: Literal["holds", "refuted", "unknown"]
     check: InequalityCheck | FunctionCheck | None
     function: str | None = None
     proof: str | None = None
     test: str | None = None
     figure: str | None = None
+
+    @property
+    def standing(self) -> str:
+        """Origin and status in one phrase."""
+        return f"{self.origin}, {self.status}"
 
 
 def load_claims(path: str | os.PathLike[str]) -> list[Claim]:
@@ -130,7 +147,7 @@ def load_claims(path: str | os.PathLike[str]) -> list[Claim]:
         >>> import tempfile
         >>> with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         ...     _ = file.write("- {id: conjecture_7_2, source: paper, statement: not recovered,"
-        ...         " standing: 'paper, wording unknown', expected: unknown, check: null}")
+        ...         " origin: paper, status: wording unknown, expected: unknown, check: null}")
         ...     file.flush()
         ...     load_claims(file.name)[0].expected
         'unknown'
@@ -158,9 +175,9 @@ def reject_unknown(claims: Iterable[Claim], policies: Iterable[str], n: Iterable
         ValueError: naming the claim and the first unknown policy or n.
 
     Examples:
-        >>> check = InequalityCheck(lhs="zero", rhs="kl", policies=("binari",))
-        >>> claim = Claim(id="c", source="ours", statement="0 <= KL", standing="ours, proved",
-        ...     expected="holds", check=check)
+        >>> check = InequalityCheck(inequality="kl_nonnegative", policies=("binari",))
+        >>> claim = Claim(id="c", source="ours", statement="0 <= KL", origin="ours",
+        ...     status="proved", expected="holds", check=check)
         >>> reject_unknown([claim], ["binary"], [2])
         Traceback (most recent call last):
         ValueError: claim c: policies = 'binari': expected one of binary

@@ -18,8 +18,10 @@ import numpy as np
 from flint import arb, ctx
 from scipy.optimize import OptimizeResult, differential_evolution, minimize
 
-from bonmeter.bounds.formulas import float_quantities
-from bonmeter.certified.certify import BallPolicy, Inequality, decide, in_domain
+from bonmeter.bounds.evaluate import float_quantities
+from bonmeter.bounds.inequalities import Inequality, find_proved
+from bonmeter.certified.balls import BallPolicy
+from bonmeter.certified.decide import decide
 from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policies.listed import Policy
 
@@ -37,22 +39,14 @@ CERTIFIED_OUTCOMES = 200
 PRECISION = 512
 """Bits, for one outcome: at a step of 1e-6 and n = 1.001 the terms of its gap cancel to 1e-20."""
 
-SCALES = {
-    ("zero", "kl"): Inequality("zero", "analytical_kl"),
-    ("zero", "expected_estimator"): Inequality("zero", "analytical_kl"),
-    ("kl", "estimator_at_top"): Inequality("zero", "kl_gap"),
-    ("kl", "expected_estimator"): Inequality("kl", "estimator_at_top"),
-}
-"""Inequalities to whose margin another's is relative, where the larger side would hide how close
-it is, or is the margin itself. The last two margins both vanish as (1 - top mass)^n."""
-
 
 class Attack(NamedTuple):
     """The worst point a search has found.
 
     Attributes:
         evaluations: margins computed.
-        margin: rhs - lhs there, relative to the larger side (or to `SCALES`); negative if it fails.
+        margin: rhs - lhs there, relative to the larger side or to a unit of its own; negative if
+            it fails.
         n: number of draws.
         masses: the outcomes' probabilities, lowest reward first, for `parse_masses`; the margin and
             the verdict are those of exactly these.
@@ -255,7 +249,7 @@ def _is_violated(intermediate_result: OptimizeResult) -> bool:
 def _n_chooser(inequality: Inequality, n: Sequence[float] | None, extrapolate: bool) -> ChooseN:
     """From [0, 1] to the n of the search."""
     if n is not None:
-        values = [v for v in as_n(n).tolist() if extrapolate or in_domain(inequality, v)]
+        values = [v for v in as_n(n).tolist() if extrapolate or inequality.in_domain(v)]
         if not values:
             raise ValueError(f"n = {n!r}: expected one for which the inequality is claimed")
         return lambda x: values[min(int(x * len(values)), len(values) - 1)]
@@ -263,7 +257,7 @@ def _n_chooser(inequality: Inequality, n: Sequence[float] | None, extrapolate: b
     def choose(x: float) -> float:
         real = _real_n(x)
         candidates = (real, max(round(real), 2.0), 2.0 + x, 3.0, 4.0)
-        return next(v for v in candidates if extrapolate or in_domain(inequality, v))
+        return next(v for v in candidates if extrapolate or inequality.in_domain(v))
 
     return choose
 
@@ -275,11 +269,12 @@ def _real_n(x: float) -> float:
 def _relative_margin(inequality: Inequality, policy: Policy, n: float, extrapolate: bool) -> float:
     if len(policy) > CERTIFIED_OUTCOMES and not extrapolate:
         return _float_margin(inequality, policy, n)
-    scale = SCALES.get((inequality.lhs, inequality.rhs))
-    claims = [inequality] if scale is None else [inequality, scale]
+    proved = find_proved(inequality.lhs, inequality.rhs)
+    unit = proved.unit if proved is not None else None
+    claims = [inequality] if unit is None else [inequality, Inequality(*unit)]
     found = decide(policy, n, claims, 1e-9, extrapolate=extrapolate)
     lhs, rhs = float(found[0].lhs), float(found[0].rhs) * float(inequality.factor)
-    size = max(abs(lhs), abs(rhs)) if scale is None else float(found[1].margin)
+    size = max(abs(lhs), abs(rhs)) if unit is None else float(found[1].margin)
     # both may be below the smallest float: no sign of a violation
     return float(found[0].margin) / size if size else 1.0
 

@@ -22,8 +22,6 @@ from replication.studies.simulate import draw_responses, stream
 __all__ = [
     "FORMULA",
     "LEVEL",
-    "NEGLIGIBLE",
-    "NOMINAL",
     "TOLERANCE",
     "Errors",
     "compare_methods",
@@ -35,12 +33,6 @@ FORMULA = "formula"
 
 LEVEL = 0.95
 """Nominal coverage of the intervals."""
-
-NOMINAL = (0.93, 0.97)
-"""Coverage that passes for it."""
-
-NEGLIGIBLE = 1e-6
-"""Errors below it are not compared, in nats."""
 
 TOLERANCE = 1e-9
 """An interval that misses the KL by less, in nats, covers it: many are exact up to rounding."""
