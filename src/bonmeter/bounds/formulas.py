@@ -142,7 +142,7 @@ def theorem_3_4_delta(policy: Policy, n: FloatArray) -> FloatArray:
 
 
 def theorem_3_6_finite(policy: Policy, n: FloatArray) -> FloatArray:
-    return values.analytical_kl(n) + policy.log_mass[-1]
+    return np.asarray(values.analytical_kl(n) + policy.log_mass[-1])
 
 
 def top_outcome_gap(policy: Policy, n: FloatArray) -> FloatArray:
