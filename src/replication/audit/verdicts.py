@@ -28,7 +28,7 @@ ROUNDING = 1e-9
 THIRD = 0.95
 """Share of cells in which the rank-corrected estimator must have a third of the paper's RMSE."""
 
-FREEDOM = 20
+DF = 20
 """Degrees of freedom from which an interval must cover as often as it says: ten responses or more
 then share the uncertainty."""
 
@@ -324,8 +324,8 @@ def _rank_corrected_third(tables: Mapping[str, pd.DataFrame]) -> Finding:
 
 def _interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Finding:
     cells = _against_paper(tables["estimators"])
-    freedom = cells["ours freedom"]  # inf: most pools show every response
-    many = (freedom >= FREEDOM) & np.isfinite(freedom) & (cells["ours rmse"] > NEGLIGIBLE)
+    df = cells["ours df"]  # inf: most pools show every response
+    many = (df >= DF) & np.isfinite(df) & (cells["ours rmse"] > NEGLIGIBLE)
     coverage = cells["ours coverage"][many]
     margin = np.minimum(coverage - NOMINAL[0], NOMINAL[1] - coverage)
     return _mostly(margin, MOSTLY, cells[many])
