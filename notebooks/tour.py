@@ -107,7 +107,7 @@ pd.DataFrame(
         "rank-corrected": interval.estimate,
         "from": interval.lower,
         "to": interval.upper,
-        "degrees of freedom": interval.freedom.round(),
+        "degrees of freedom": interval.df.round(),
         "paper's estimator": estimate_kl(**pool, n=n, method="paper"),
         "formula": analytical_kl(n),
         "win rate, exact": exact_win_rate(truth, n),

@@ -119,7 +119,7 @@ pd.DataFrame(
         "rank-corrected": interval.estimate,
         "from": interval.lower,
         "to": interval.upper,
-        "degrees of freedom": interval.freedom.round(),
+        "degrees of freedom": interval.df.round(),
         "paper's estimator": estimate_kl(**pool, n=n, method="paper"),
         "win rate, exact": exact_win_rate(policy, n),
         "win rate, estimated": estimate_win_rate(pool["reward"], n),

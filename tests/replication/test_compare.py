@@ -45,8 +45,8 @@ def compare(**changes: Any) -> Table:  # noqa: ANN401 # each argument of compare
 def test_errors_are_means_over_repeats() -> None:
     kl = np.array([1.0, 2.0])
     estimate = kl + np.array([[0.3, 0.0], [-0.1, 0.0], [0.1, 0.0], [0.1, 0.0]])
-    freedom = np.array([[2.0, np.inf], [3.0, np.inf], [9.0, np.inf], [5.0, np.inf]])
-    errors = errors_of(Interval(estimate, estimate - 0.2, estimate + 0.1, freedom), kl)
+    df = np.array([[2.0, np.inf], [3.0, np.inf], [9.0, np.inf], [5.0, np.inf]])
+    errors = errors_of(Interval(estimate, estimate - 0.2, estimate + 0.1, df), kl)
     assert errors.mean == pytest.approx([1.1, 2.0])
     assert errors.bias == pytest.approx([0.1, 0.0])
     assert errors.bias_standard_error == pytest.approx([np.sqrt(0.02) / 2, 0.0])
@@ -57,7 +57,7 @@ def test_errors_are_means_over_repeats() -> None:
     assert errors.coverage_standard_error == pytest.approx([np.sqrt(0.75 * 0.25) / 2, 0.0])
     assert errors.exact.tolist() == [0, 1]
     assert errors.interval_half_width == pytest.approx([0.15, 0.15])
-    assert errors.freedom.tolist() == [4, np.inf]
+    assert errors.df.tolist() == [4, np.inf]
 
 
 def test_intervals_miss_by_more_than_rounding_or_not_at_all() -> None:
@@ -170,10 +170,10 @@ def test_ours_never_has_more_than_1_1_times_the_papers_error(kept: Table) -> Non
 
 
 def test_our_intervals_cover_where_many_responses_share_the_error(kept: Table) -> None:
-    coverage, freedom, error = (
-        of(kept, "rank-corrected", column) for column in ("coverage", "freedom", "rmse")
+    coverage, df, error = (
+        of(kept, "rank-corrected", column) for column in ("coverage", "df", "rmse")
     )
-    many = (error > NEGLIGIBLE) & (freedom >= 20) & np.isfinite(freedom)
+    many = (error > NEGLIGIBLE) & (df >= 20) & np.isfinite(df)
     assert many.sum() > 100
     low, high = NOMINAL
     assert np.mean((coverage[many] >= low) & (coverage[many] <= high)) > 0.93

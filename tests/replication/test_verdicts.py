@@ -127,7 +127,7 @@ def test_a_wrong_constant_estimate_is_found_whatever_its_sample_variance() -> No
 
 def study_of(**columns: list[float]) -> pd.DataFrame:
     """Two cells of a study, ours before the paper's, with N = 100 and n = 2."""
-    rows = {"rmse": [0.1, 0.4], "bias": [0.0, 0.39], "coverage": [0.95, 0.5], "freedom": [50, 99]}
+    rows = {"rmse": [0.1, 0.4], "bias": [0.0, 0.39], "coverage": [0.95, 0.5], "df": [50, 99]}
     rows |= columns
     return pd.DataFrame(rows).assign(
         policy="b", pool_size=100, n=2, method=["rank-corrected", "paper"]
@@ -156,7 +156,7 @@ def test_coverage_is_held_to_its_level_where_many_responses_share_the_error() ->
     assert measured("interval_coverage").verdict == NUMERICAL
     for coverage in (0.89, 0.98):
         assert measured("interval_coverage", coverage=[coverage, 0.5]).verdict == REFUTED
-    few = pd.concat([study_of(), study_of(freedom=[19, 99], coverage=[0.8, 0.5]).assign(n=3)])
+    few = pd.concat([study_of(), study_of(df=[19, 99], coverage=[0.8, 0.5]).assign(n=3)])
     found = CHECKS["interval_coverage"]({"estimators": few})
     assert (found.verdict, found.cells) == (NUMERICAL, 1)
     assert found.worst_margin == pytest.approx(0.1)

@@ -34,7 +34,7 @@ def plot(study: str, figures: Iterable[str]) -> None:
                 _compare(axes, cells, error, rival)
                 axes.set(xlabel=f"{name}, {title} (nats)")
             row[0].set(ylabel=f"{name}, {OURS} (nats)")
-        _plot_coverage(grid[0, -1], cells, OURS, f"freedom {OURS}")
+        _plot_coverage(grid[0, -1], cells, OURS, f"df {OURS}")
         grid[0, -1].set(xlim=(1, None), ylim=(0.75, 1.01), xlabel="degrees of freedom")
         _plot_coverage(grid[1, -1], cells, "paper", "ratio")
         grid[1, -1].set(xlabel="$N/n$")
@@ -46,7 +46,7 @@ def plot(study: str, figures: Iterable[str]) -> None:
 
 def _cells(study: pd.DataFrame) -> pd.DataFrame:
     """A row for each policy, pool size and n; columns such as `rmse paper`."""
-    values = ["rmse", "bias", "coverage", "freedom"]
+    values = ["rmse", "bias", "coverage", "df"]
     wide = study.pivot(index=["policy", "pool_size", "n"], columns="method", values=values)
     wide.columns = [" ".join(names) for names in wide.columns]
     errors = [name for name in wide.columns if name.startswith(("rmse", "bias"))]

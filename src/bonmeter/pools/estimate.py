@@ -19,17 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray, as_integer_n, as_real_array, reject_entries
-from bonmeter.pools.rank_corrected import (
-    Gap,
-    Segments,
-    deviations,
-    distinct_responses,
-    gap_and_error,
-    lay_out,
-    lay_out_ranks,
-    unseen_class,
-)
+from bonmeter.pools.layout import Segments, distinct_responses, segments_of, segments_of_ranks
 from bonmeter.pools.subsets import IndexArray, jackknife_error, rank, subset_cdf, subset_mean
+from bonmeter.pools.uncertainty import Gap, deviations, gap_and_error, unseen_class
 
 __all__ = [
     "METHODS",
@@ -55,7 +47,7 @@ class Interval(NamedTuple):
     estimate: FloatArray
     lower: FloatArray
     upper: FloatArray
-    freedom: FloatArray
+    df: FloatArray
     """Degrees of freedom of Student's t; inf where every response is seen."""
 
 
@@ -135,7 +127,7 @@ def estimate_kl(
     """KL divergence of best-of-n from the policy, in nats, from one prompt's pool.
 
     "rank-corrected" (ours) lays out [0, 1] from the probabilities and the ranks of the candidates
-    (`bonmeter.pools.rank_corrected`); it is consistent as N grows, and exact once every response is
+    (`bonmeter.pools.layout`); it is consistent as N grows, and exact once every response is
     seen. "paper" is the mean of the paper's estimator (Eq. 25) over the best of every n-subset:
     unbiased for its expectation, which exceeds the KL (the paper's Conjecture 4.4, a theorem here).
     "rank-only" uses no likelihoods: tied rewards are outcomes of their frequency, others are taken
@@ -186,7 +178,7 @@ def kl_interval(
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
     "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
-    in the way that moves the KL most (`bonmeter.pools.rank_corrected.deviations`), with Student's t
+    in the way that moves the KL most (`bonmeter.pools.uncertainty.deviations`), with Student's t
     for Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which
     keeps it between 0 and the formula. Of length 0 where every response is seen. A pool of several
     responses, all tied, may have missed another class: there the upper end is at least that of the
@@ -253,9 +245,9 @@ def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
     prompts = values.shape[0]
     mean = values.mean(axis=0)
     error = values.std(axis=0, ddof=1) / np.sqrt(prompts)
-    freedom = np.full(mean.shape, prompts - 1.0)[()]
-    half = stdtrit(freedom, 0.5 + 0.5 * _level(level)) * error
-    return Interval(mean, mean - half, mean + half, freedom)
+    df = np.full(mean.shape, prompts - 1.0)[()]
+    half = stdtrit(df, 0.5 + 0.5 * _level(level)) * error
+    return Interval(mean, mean - half, mean + half, df)
 
 
 class _Pools(NamedTuple):
@@ -291,15 +283,15 @@ def _paper(pools: _Pools) -> _Curve:
 
         values = value(n)
         estimate = subset_mean(ranked, values, n)
-        freedom = np.full(estimate.shape, pools.size - 1.0)
-        half = stdtrit(freedom, quantile) * jackknife_error(ranked, values, n)
-        return Interval(estimate, estimate - half, estimate + half, freedom)
+        df = np.full(estimate.shape, pools.size - 1.0)
+        half = stdtrit(df, quantile) * jackknife_error(ranked, values, n)
+        return Interval(estimate, estimate - half, estimate + half, df)
 
     return _Curve(lambda n: subset_mean(ranked, value(n), n), interval)
 
 
 def _rank_only(pools: _Pools) -> _Curve:
-    return _from_segments(lay_out_ranks(pools.reward))
+    return _from_segments(segments_of_ranks(pools.reward))
 
 
 def _rank_corrected(pools: _Pools) -> _Curve:
@@ -310,7 +302,7 @@ def _rank_corrected(pools: _Pools) -> _Curve:
             f"log_prob: the probabilities of the distinct responses of a pool sum to {seen!r}: "
             "expected at most 1, log-probabilities of whole responses"
         )
-    return _from_segments(lay_out(distinct, identified=pools.response is not None))
+    return _from_segments(segments_of(distinct, identified=pools.response is not None))
 
 
 def _from_segments(segments: Segments) -> _Curve:
@@ -333,10 +325,10 @@ def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
     from scipy.special import expit, logit, stdtrit
 
     found, formula = _gap(segments, n), analytical_kl(n)
-    estimate, freedom = formula - found.gap, found.freedom
-    exact, scale = np.isinf(freedom), np.maximum(formula, np.finfo(np.float64).tiny)
+    estimate, df = formula - found.gap, found.df
+    exact, scale = np.isinf(df), np.maximum(formula, np.finfo(np.float64).tiny)
     share = np.clip(estimate / scale, 1e-15, 1 - 1e-15)
-    up, down = deviations(found, stdtrit(np.where(exact, 1.0, freedom), quantile))
+    up, down = deviations(found, stdtrit(np.where(exact, 1.0, df), quantile))
 
     def end(side: FloatArray) -> FloatArray:
         moved = scale * expit(logit(share) + side / (scale * share * (1 - share)))
@@ -346,7 +338,7 @@ def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
     missed = np.where(exact, 0.0, unseen_class(segments, 2 * (1 - quantile)))
     above, below = -formula * np.expm1(n * np.log1p(-missed)), kl_estimator(np.log1p(-missed), n)
     most = np.maximum(end(down), np.maximum(above, below))
-    return Interval(estimate, np.minimum(end(-up), estimate), np.maximum(most, estimate), freedom)
+    return Interval(estimate, np.minimum(end(-up), estimate), np.maximum(most, estimate), df)
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}

@@ -30,7 +30,7 @@ NOMINAL = (0.93, 0.97)
 NEGLIGIBLE = 1e-6
 """Errors below it are not compared, in nats."""
 
-FREEDOM = 20
+DF = 20
 """Degrees of freedom from which an interval must cover as often as it says: ten responses or more
 then share the uncertainty."""
 
@@ -211,8 +211,8 @@ def rank_corrected_third(tables: Tables) -> Finding:
 @_check
 def interval_coverage(tables: Tables) -> Finding:
     cells = _against_paper(tables["estimators"])
-    freedom = cells["ours freedom"]  # inf: most pools show every response
-    many = (freedom >= FREEDOM) & np.isfinite(freedom) & (cells["ours rmse"] > NEGLIGIBLE)
+    df = cells["ours df"]  # inf: most pools show every response
+    many = (df >= DF) & np.isfinite(df) & (cells["ours rmse"] > NEGLIGIBLE)
     coverage = cells["ours coverage"][many]
     margin = np.minimum(coverage - NOMINAL[0], NOMINAL[1] - coverage)
     return _mostly(margin, MOSTLY, cells[many])

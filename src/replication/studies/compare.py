@@ -53,7 +53,7 @@ class Errors(NamedTuple):
     coverage_standard_error: FloatArray
     exact: FloatArray
     interval_half_width: FloatArray
-    freedom: FloatArray
+    df: FloatArray
 
 
 def errors_of(interval: Interval, kl: FloatArray) -> Errors:
@@ -92,7 +92,7 @@ def errors_of(interval: Interval, kl: FloatArray) -> Errors:
         coverage_standard_error=np.sqrt(coverage * (1 - coverage) / repeats),
         exact=np.mean(np.abs(error) <= TOLERANCE, axis=0),
         interval_half_width=0.5 * np.mean(interval.upper - interval.lower, axis=0),
-        freedom=np.median(interval.freedom, axis=0),
+        df=np.median(interval.df, axis=0),
     )
 
 

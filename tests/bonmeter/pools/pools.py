@@ -1,0 +1,27 @@
+"""Pools drawn from policies, and the gap of an outcome as an integral."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from bonmeter.numerics.validation import FloatArray
+from replication.studies.simulate import draw_responses
+
+
+def draw(responses: tuple[FloatArray, FloatArray], *size: int, seed: int = 0) -> tuple[Any, Any]:
+    log_prob, reward = responses
+    drawn = draw_responses(log_prob, size, np.random.default_rng(seed))
+    return log_prob[drawn], reward[drawn]
+
+
+def gap(n: int, lower: mpmath.mpf, upper: mpmath.mpf) -> mpmath.mpf:
+    """The gap of an outcome, as an integral, in multiple precision."""
+    mean = (upper**n - lower**n) / (upper - lower)
+
+    def loss(u: mpmath.mpf) -> mpmath.mpf:
+        return n * u ** (n - 1) * mpmath.log(n * u ** (n - 1) / mean)
+
+    return mpmath.quad(loss, [lower, upper])
