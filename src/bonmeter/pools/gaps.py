@@ -78,7 +78,13 @@ def _mean_over_centre(n: int, start: FloatArray, mass: FloatArray, p: FloatArray
 def slopes(
     n: int, lower: FloatArray, upper: FloatArray, p: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Derivatives of an outcome's gap in its upper and in its lower end."""
+    """Derivatives of an outcome's gap in its upper and in its lower end.
+
+    Examples:
+        >>> whole = np.array([0.0]), np.array([1.0]), np.array([1.0])
+        >>> [round(float(slope[0]), 12) for slope in slopes(2, *whole)]  # 2 log 2 - 1, -1
+        [0.38629436112, -1.0]
+    """
     log_ratio, ratio = _ratio(n, lower, upper, p)
     top, bottom = n * upper ** (n - 1), n * lower ** (n - 1)
     rise = _entropy(top) - top * (log_ratio + 1) + ratio
@@ -101,7 +107,14 @@ def _entropy(density: FloatArray) -> FloatArray:
 def second_slopes(
     n: int, lower: FloatArray, upper: FloatArray, p: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Second derivatives of an outcome's gap: twice in the lower end, mixed, twice in the upper."""
+    """Second derivatives of an outcome's gap: twice in the lower end, mixed, twice in the upper.
+
+    Examples:
+        >>> upper_half = np.array([0.5]), np.array([1.0]), np.array([0.5])
+        >>> low, mixed, high = second_slopes(2, *upper_half)
+        >>> [round(float(each[0]), 6) for each in (low, mixed, high)]
+        [0.477597, -0.333333, 0.242031]
+    """
     log_ratio, ratio = _ratio(n, lower, upper, p)
     bottom, top = n * lower ** (n - 1), n * upper ** (n - 1)
     bend_low, bend_high = (n - 1) * bottom / lower, (n - 1) * top / upper
