@@ -49,7 +49,7 @@ def test_floats_lie_within_their_error_bound(policy: Policy) -> None:
 
 
 def test_so_do_those_of_a_large_policy() -> None:
-    """Whose outcomes are summed in cells."""
+    """Whose outcomes are summed in panels."""
     assert_accurate(Policy(RNG.normal(size=20_000), np.arange(20_000)), [1.5, 3, 1000, 1e6])
 
 

@@ -15,7 +15,7 @@ from bonmeter.bounds.evaluate import kl_gap_bounds
 from bonmeter.certified.decide import certify
 from bonmeter.exact.values import exact_kl, exact_win_rate
 from bonmeter.policies.implicit import UniformPolicy
-from bonmeter.policies.listed import Policy, listed
+from bonmeter.policies.listed import Policy, require_outcomes
 from tests.oracle import (
     LARGE_POLICIES,
     POLICIES,
@@ -249,6 +249,10 @@ def test_bad_probabilities(case: str) -> None:
 @pytest.mark.parametrize("policy", [[0.5, 0.5], None, UniformPolicy(3)])
 def test_what_needs_a_list_of_outcomes_says_so(policy: object) -> None:
     message = f"policy is of type {type(policy).__name__}: expected a Policy, outcome by outcome"
-    for function in (listed, lambda p: certify("kl", p, 2), lambda p: kl_gap_bounds(p, 2)):
+    for function in (
+        require_outcomes,
+        lambda p: certify("kl", p, 2),
+        lambda p: kl_gap_bounds(p, 2),
+    ):
         with pytest.raises(ValueError, match=message):
             function(policy)

@@ -20,7 +20,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.implicit import UniformPolicy
 from bonmeter.policies.listed import Policy, Term
 
-CELLS = sys.modules["bonmeter.numerics.quadrature"]
+QUADRATURE = sys.modules["bonmeter.numerics.quadrature"]
 SIZE = 50_000
 GRID = (1 + 2.0**-40, 2, 2.5, 18, 320, 1.8e4, 1.8e5, 1e9)
 
@@ -41,7 +41,7 @@ def top_of_small(large: int, small: int, mass: float) -> FloatArray:
 
 
 def geometric_under_small(ratio: float, mass: float) -> FloatArray:
-    """As above, but masses in proportion to the mass above them, as large as a cell takes them."""
+    """As above, but masses in proportion to the mass above them, as large as a panel takes them."""
     geometric = ratio * (1 - ratio) ** np.arange(math.log(mass) / math.log1p(-ratio))
     return np.concatenate([geometric, np.full(SIZE, mass / SIZE)])
 
@@ -91,10 +91,12 @@ def test_sums_over_nodes(name: str) -> None:
 def test_fewer_nodes_are_not_enough(
     monkeypatch: pytest.MonkeyPatch, setting: str, value: int
 ) -> None:
-    monkeypatch.setattr(CELLS, setting, value)
-    monkeypatch.setattr(CELLS, "_GRIDS", {True: CELLS._grid(2), False: CELLS._grid(1)})
-    monkeypatch.setattr(CELLS, "_POSITIONS", CELLS._chebyshev_nodes(CELLS.POSITIONS))
-    monkeypatch.setattr(CELLS, "_WEIGHTS", CELLS._position_weights())
+    monkeypatch.setattr(QUADRATURE, setting, value)
+    monkeypatch.setattr(
+        QUADRATURE, "_GRIDS", {True: QUADRATURE._grid(2), False: QUADRATURE._grid(1)}
+    )
+    monkeypatch.setattr(QUADRATURE, "_POSITIONS", QUADRATURE._chebyshev_nodes(QUADRATURE.POSITIONS))
+    monkeypatch.setattr(QUADRATURE, "_WEIGHTS", QUADRATURE._position_weights())
     policy = Policy.from_probabilities(MASSES["geometric under small"])
     assert max(relative_errors(policy, "kl_gap")) > 1e-12
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from bonmeter.bounds.formulas import FORMULAS
 from bonmeter.bounds.quantities import QUANTITIES, bounds_on, in_domain
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policies.listed import Policy, listed
+from bonmeter.policies.listed import Policy, require_outcomes
 
 __all__ = [
     "RELATIVE_ERROR",
@@ -92,7 +92,7 @@ def float_quantities(
         {'sharp_win_rate_gap': array([0.04166667,        nan])}
     """
     n = as_n(n)
-    listed(policy)
+    require_outcomes(policy)
     return {name: _on_domain(name, policy, n) for name in names}
 
 

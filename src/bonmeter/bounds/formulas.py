@@ -146,7 +146,7 @@ def theorem_3_6_finite(policy: Policy, n: FloatArray) -> FloatArray:
 
 
 def top_outcome_gap(policy: Policy, n: FloatArray) -> FloatArray:
-    return np.array([estimator.estimator_gap(each, policy.log_mass[-1:])[0] for each in n.tolist()])
+    return np.array([estimator.estimator_gap(policy.log_mass[-1:], each)[0] for each in n.tolist()])
 
 
 def elementary_delta(policy: Policy, n: FloatArray) -> FloatArray:

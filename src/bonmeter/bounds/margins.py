@@ -53,7 +53,7 @@ def estimator_excess(policy: Policy, n: FloatArray) -> Margin:
     below, log_rest = _below_top(policy), log_one_minus_exp(policy.log_mass[-1:])
 
     def term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
-        return pmf(n, log_mass, log_cdf, step) * estimator_gap(n, log_mass + log_rest)
+        return pmf(n, log_mass, log_cdf, step) * estimator_gap(log_mass + log_rest, n)
 
     top_gap = top_outcome_gap(policy, n)
     return _summed((kl_gap(below, n), -sum_over_outcomes(term, below, n), top_gap))

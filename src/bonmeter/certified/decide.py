@@ -21,7 +21,7 @@ from bonmeter.certified.formulas import FORMULAS
 from bonmeter.certified.identities import canonical
 from bonmeter.certified.margins import MARGINS
 from bonmeter.numerics.validation import as_n, as_scalar_n
-from bonmeter.policies.listed import Policy, listed
+from bonmeter.policies.listed import Policy, require_outcomes
 
 __all__ = ["Verdict", "certify", "decide", "enclose"]
 
@@ -231,7 +231,7 @@ def _is_narrow(ball: arb, tolerance: arb) -> bool:
 
 
 def _as_balls(policy: Policy | BallPolicy) -> BallPolicy:
-    return policy if isinstance(policy, BallPolicy) else BallPolicy(listed(policy))
+    return policy if isinstance(policy, BallPolicy) else BallPolicy(require_outcomes(policy))
 
 
 def _as_tolerance(relative_radius: float) -> arb:

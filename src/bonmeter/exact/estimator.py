@@ -151,14 +151,14 @@ def _estimator_term(
 def _estimator_gap_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    return pmf(n, log_mass, log_cdf, step) * estimator_gap(n, log_mass)
+    return pmf(n, log_mass, log_cdf, step) * estimator_gap(log_mass, n)
 
 
-def estimator_gap(n: float, log_eps: FloatArray) -> FloatArray:
+def estimator_gap(log_eps: FloatArray, n: float) -> FloatArray:
     """The analytical formula minus d_n(eps), without subtracting them: the gap of the top outcome.
 
     Examples:
-        >>> estimator_gap(2.0, np.array([0.0])).tolist()  # log 2 - 1/2
+        >>> estimator_gap(np.array([0.0]), 2.0).tolist()  # log 2 - 1/2
         [0.1931471805599453]
     """
     step = -log_one_minus_exp(log_eps)

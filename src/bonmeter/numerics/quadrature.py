@@ -2,8 +2,8 @@
 
 In the quantile picture (`bonmeter.numerics.kernels`) a term is p h(p, u), u the midpoint of the
 outcome's interval and h analytic. Consecutive outcomes that are small against their distance from
-both ends of [0, 1] are gathered in *cells*, over which h is interpolated by a polynomial: the sum
-over a cell is then exactly that of the polynomial over a fixed grid of *nodes*, with weights that
+both ends of [0, 1] are gathered in *panels*, over which h is interpolated by a polynomial: the sum
+over a panel is then exactly that of the polynomial over a fixed grid of *nodes*, with weights that
 depend on the policy but neither on n nor on the term. The other outcomes, which are few, stand
 alone as nodes of weight 1. Truncation error: docs/performance.md.
 """
@@ -25,15 +25,15 @@ from bonmeter.numerics.validation import FloatArray
 
 __all__ = ["Nodes", "summarise"]
 
-# Outcomes are handled in blocks of consecutive ones; a cell is made of whole blocks.
+# Outcomes are handled in blocks of consecutive ones; a panel is made of whole blocks.
 BLOCK = 64
 # Blocks handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 128
-# Largest extent of a cell (a block has an eighth of it), and largest mass of an outcome in it,
+# Largest extent of a panel (a block has an eighth of it), and largest mass of an outcome in it,
 # relative to F min(1, -log F).
 WIDTH = 1 / 9
 LARGEST = 1e-3
-# Nodes of a cell in position, and in mass for symmetric terms (twice as many for others).
+# Nodes of a panel in position, and in mass for symmetric terms (twice as many for others).
 POSITIONS = 16
 MASSES = 4
 
@@ -44,7 +44,7 @@ class Nodes(NamedTuple):
     Attributes:
         weight: how often each counts; of either sign.
         log_mass, log_cdf, step: as in `bonmeter.policies.listed.Term`.
-        group: log F at the upper end of the node's cell, or of the outcome that stands alone.
+        group: log F at the upper end of the node's panel, or of the outcome that stands alone.
         before: mass of the nodes before each.
     """
 
@@ -65,7 +65,7 @@ class _Blocks(NamedTuple):
     above: FloatArray
 
 
-class _Cell(NamedTuple):
+class _Panel(NamedTuple):
     """Its blocks, and where its outcomes lie: from `near` to `far` from the nearer end of [0, 1].
 
     `largest` is the largest mass that the grid of nodes takes.
@@ -110,10 +110,10 @@ def summarise(log_mass: FloatArray, symmetric: bool) -> Nodes:
     blocks = _block_sums(log_mass)
     rows = log_mass[: log_mass.size // BLOCK * BLOCK].reshape(-1, BLOCK)
     grid = _GRIDS[symmetric]
-    cells, alone = _cells(blocks)
+    panels, alone = _panels(blocks)
     parts = [_outcomes(log_mass, blocks, alone)]
-    for index in cells:
-        parts += _cell_nodes(rows, blocks, _cell(blocks, index), grid)
+    for index in panels:
+        parts += _panel_nodes(rows, blocks, _panel(blocks, index), grid)
     fields = [np.concatenate(x) for x in zip(*parts, strict=True)]
     order = np.argsort(fields[-1], kind="stable")
     weight, log_mass, log_cdf, step, group = (x[order] for x in fields)
@@ -133,8 +133,8 @@ def _block_sums(log_mass: FloatArray) -> _Blocks:
     return _Blocks(total, np.concatenate(largest), sum_before(total), above)
 
 
-def _cells(blocks: _Blocks) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
-    """The blocks of each cell, and those whose outcomes stand alone."""
+def _panels(blocks: _Blocks) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
+    """The blocks of each panel, and those whose outcomes stand alone."""
     below, above = blocks.below, blocks.above
     lower = below < above
     inside = np.where(lower, below, above) > SMALLEST_ACCURATE
@@ -145,15 +145,15 @@ def _cells(blocks: _Blocks) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
     near = np.where(lower, below * np.minimum(1.0, depth), above)
     small = np.flatnonzero(inside & (blocks.mass <= WIDTH / 8 * near))
     depth = depth[small]
-    # increases by 1 from cell to cell, each as wide as WIDTH min(1, -log F) in log F
+    # increases by 1 from panel to panel, each as wide as WIDTH min(1, -log F) in log F
     level = np.where(depth > 1, 1 - depth, -np.log(np.minimum(depth, 1.0))) / np.log1p(WIDTH)
     change = (np.diff(np.floor(level)) != 0) | np.diff(lower[small])
-    cells = np.split(small, np.flatnonzero(change) + 1)
-    cells = [cell for cell in cells if cell.size * BLOCK > 2 * MASSES * POSITIONS]
+    panels = np.split(small, np.flatnonzero(change) + 1)
+    panels = [panel for panel in panels if panel.size * BLOCK > 2 * MASSES * POSITIONS]
     alone = np.ones(below.size, dtype=bool)
-    for cell in cells:
-        alone[cell] = False
-    return cells, np.flatnonzero(alone)
+    for panel in panels:
+        alone[panel] = False
+    return panels, np.flatnonzero(alone)
 
 
 def _outcomes(
@@ -170,7 +170,7 @@ def _outcomes(
     return np.ones_like(step), rows[present], log_cdf, step, log_cdf
 
 
-def _cell(blocks: _Blocks, index: NDArray[np.intp]) -> _Cell:
+def _panel(blocks: _Blocks, index: NDArray[np.intp]) -> _Panel:
     first, last = index[[0, -1]]
     lower = bool(blocks.below[first] < blocks.above[first])
     if lower:
@@ -179,35 +179,35 @@ def _cell(blocks: _Blocks, index: NDArray[np.intp]) -> _Cell:
         near, far = blocks.above[last], blocks.above[first] + blocks.mass[first]
     scale = near * min(1.0, -np.log(near)) if lower else near
     largest = min(blocks.largest[index].max(), LARGEST * scale)
-    return _Cell(index, lower, float(near), float(far), float(largest))
+    return _Panel(index, lower, float(near), float(far), float(largest))
 
 
-def _cell_nodes(
-    rows: FloatArray, blocks: _Blocks, cell: _Cell, grid: _Grid
+def _panel_nodes(
+    rows: FloatArray, blocks: _Blocks, panel: _Panel, grid: _Grid
 ) -> list[tuple[FloatArray, ...]]:
-    """The grid of nodes of a cell, and the outcomes too large for it."""
-    centre, half = 0.5 * (cell.near + cell.far), 0.5 * (cell.far - cell.near)
+    """The grid of nodes of a panel, and the outcomes too large for it."""
+    centre, half = 0.5 * (panel.near + panel.far), 0.5 * (panel.far - panel.near)
     moments = np.zeros((grid.mass.size, POSITIONS))
     work = np.empty((grid.mass.size + POSITIONS, CHUNK * BLOCK))
     parts = []
-    for i in range(0, cell.blocks.size, CHUNK):
-        chunk = cell.blocks[i : i + CHUNK]
+    for i in range(0, panel.blocks.size, CHUNK):
+        chunk = panel.blocks[i : i + CHUNK]
         masses, basis = np.split(work[:, : chunk.size * BLOCK], [grid.mass.size])
         p, u = masses[0].reshape(-1, BLOCK), basis[1].reshape(-1, BLOCK)
         np.exp(rows[chunk], out=p)
-        _set_positions(u, p, _Blocks(*(x[chunk] for x in blocks)), cell.lower, centre)
-        if blocks.largest[chunk].max() > cell.largest:
-            large = p > cell.largest
-            parts.append(_nodes(np.ones(1), p[large], centre + u[large], cell.lower))
+        _set_positions(u, p, _Blocks(*(x[chunk] for x in blocks)), panel.lower, centre)
+        if blocks.largest[chunk].max() > panel.largest:
+            large = p > panel.largest
+            parts.append(_nodes(np.ones(1), p[large], centre + u[large], panel.lower))
             p[large] = 0.0
         u *= 1 / half
-        _set_masses(masses, cell.largest, grid.power)
+        _set_masses(masses, panel.largest, grid.power)
         _set_basis(basis)
         moments += (masses.reshape(-1, MASSES, basis.shape[1]) @ basis.T).reshape(moments.shape)
-    mass = cell.largest * grid.mass[:, None]
+    mass = panel.largest * grid.mass[:, None]
     weight = grid.weights @ moments @ _WEIGHTS / mass
-    *nodes, log_cdf = _nodes(weight, mass, centre + half * _POSITIONS, cell.lower)
-    end = np.log(cell.far) if cell.lower else np.log1p(-cell.near)
+    *nodes, log_cdf = _nodes(weight, mass, centre + half * _POSITIONS, panel.lower)
+    end = np.log(panel.far) if panel.lower else np.log1p(-panel.near)
     return [*parts, (*nodes, np.full_like(log_cdf, end))]
 
 

@@ -14,7 +14,7 @@ from bonmeter.numerics.intervals import log_cdf_and_step, sum_before
 from bonmeter.numerics.quadrature import Nodes, summarise
 from bonmeter.numerics.validation import FloatArray, as_real_vector, reject_entries
 
-__all__ = ["Policy", "ReferencePolicy", "Term", "listed"]
+__all__ = ["Policy", "ReferencePolicy", "Term", "require_outcomes"]
 
 # Outcomes handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 14
@@ -193,11 +193,11 @@ def _chunks(start: int, stop: int) -> Iterator[slice]:
     return (slice(i, min(i + CHUNK, stop)) for i in range(start, stop, CHUNK))
 
 
-def listed(policy: object) -> Policy:
+def require_outcomes(policy: object) -> Policy:
     """`policy`, or a `ValueError` if it is not a `Policy`, with outcomes that can be listed.
 
     Examples:
-        >>> listed([0.5, 0.5])
+        >>> require_outcomes([0.5, 0.5])
         Traceback (most recent call last):
         ValueError: policy is of type list: expected a Policy, outcome by outcome
     """
