@@ -6,7 +6,6 @@ rule claims:
     input:
         claims=in_project("config/claims.yaml"),
         checks=for_policies("checks", POLICIES),
-        policies=for_policies("policies", POLICIES),
         exact=for_policies("exact", POLICIES),
         estimates=for_policies("estimates", POLICIES),
         curves="results/tradeoffs/curves.parquet",

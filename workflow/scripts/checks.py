@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import Cell, check_policy
 from replication.audit.claims import InequalityCheck
@@ -18,17 +20,22 @@ def check_bounds(
     largest_certified: int,
     output: str,
 ) -> None:
-    """Write one row per claim and n: both sides, the margin, the verdict and its method."""
+    """Write one row per claim and n: both sides, the margin, the verdict and its method.
+
+    A further column holds the number of outcomes, tied responses being one.
+    """
     responses = read_table(policy)
+    reference = Policy(responses["log_prob"], responses["reward"])
     cells = check_policy(
         name,
-        Policy(responses["log_prob"], responses["reward"]),
+        reference,
         {claim: InequalityCheck(**check) for claim, check in checks.items()},
         certified_n,
         read_table(exact),
         largest_certified,
     )
-    write_table(dict(zip(Cell._fields, map(list, zip(*cells, strict=True)), strict=True)), output)
+    columns = dict(zip(Cell._fields, map(list, zip(*cells, strict=True)), strict=True))
+    write_table(columns | {"outcomes": np.full(len(cells), len(reference))}, output)
 
 
 if __name__ == "__main__":

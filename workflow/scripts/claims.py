@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from replication.audit.claims import load_claims
 from replication.audit.verdicts import audit_claims
@@ -14,7 +13,6 @@ from replication.pipeline.io import atomic_path, log_to
 class Inputs(Protocol):
     """The paths that the audit reads, by name; those of studies are quick and full."""
 
-    policies: Sequence[str]
     checks: Sequence[str]
     exact: Sequence[str]
     estimates: Sequence[str]
@@ -29,11 +27,6 @@ def audit(
 ) -> None:
     """Write the claims table, and the cells; `policies` names the tables of policies in order."""
     cells = _concatenated(policies, inputs.checks)
-    responses = {
-        name: pq.read_metadata(path).num_rows
-        for name, path in zip(policies, inputs.policies, strict=True)
-    }
-    cells["outcomes"] = cells.policy.map(responses)
     quick, full = map(pd.read_csv, inputs.estimators)
     tables = {
         "exact": _concatenated(policies, inputs.exact),

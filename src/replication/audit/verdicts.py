@@ -22,7 +22,7 @@ def audit_claims(
     Args:
         claims: what is claimed.
         cells: verdicts of `replication.audit.cells.check_policy` with a column `policy` and a
-            column `outcomes`, the size of the policy.
+            column `outcomes`, how many the policy has (tied responses are one).
         tables: by name, what the functions in `CHECKS` read.
 
     Returns:

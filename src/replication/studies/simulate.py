@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.exact.estimator import kl_estimator
+from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact.values import exact_kl
 from bonmeter.numerics.validation import (
     FloatArray,
@@ -25,6 +25,7 @@ __all__ = [
     "draw_responses",
     "draw_selections",
     "draw_selections_literally",
+    "simulate_failures",
     "simulate_kl_estimator",
     "stream",
 ]
@@ -235,6 +236,42 @@ def simulate_kl_estimator(
         standard_error=estimates.std(axis=-1, ddof=1),
         rmse=np.sqrt(np.mean(error**2, axis=-1)),
     )
+
+
+def simulate_failures(
+    policy: Policy,
+    n: float,
+    *,
+    selections: int,
+    accuracy: float,
+    repeats: int,
+    rng: np.random.Generator,
+) -> int:
+    """How often the mean of the paper's estimator is further off its expectation than allowed.
+
+    Args:
+        policy: the reference policy, L outcomes.
+        n: a real number from 1 to 1e12.
+        selections: number M of selections that one mean is taken over, at least 1.
+        accuracy: the error allowed, relative to the expectation.
+        repeats: number R of independent means.
+        rng: source of randomness.
+
+    Returns:
+        The number of means, of R, that are off by more.
+
+    Raises:
+        ValueError: if n is not one real number from 1 to 1e12.
+
+    Examples:
+        >>> policy, rng = Policy.from_probabilities([0.9, 0.1]), np.random.default_rng(0)
+        >>> study = {"accuracy": 0.5, "repeats": 100, "rng": rng}
+        >>> [simulate_failures(policy, 4, selections=m, **study) for m in (1, 1000)]
+        [100, 0]
+    """
+    means = _estimates(policy, n, (repeats, selections), rng, LITERAL_BUDGET)
+    expected = float(expected_kl_estimator(policy, n))
+    return int(np.count_nonzero(np.abs(means - expected) > accuracy * expected))
 
 
 def _estimates(
