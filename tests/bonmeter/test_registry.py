@@ -30,7 +30,7 @@ def test_each_quantity_has_a_float_and_a_ball_function_of_its_name() -> None:
 def test_a_quantity_leads_to_its_section_of_the_theory(name: str) -> None:
     quantity = QUANTITIES[name]
     assert quantity.section in HEADINGS
-    assert re.match(r"(paper, (Eq\.|Theorem|Section) [\d.]+|ours)", quantity.source)
+    assert re.match(r"(paper, (Eq\.|Theorem|Section|Example) [\d.]+|ours)", quantity.source)
     assert quantity.meaning
 
 

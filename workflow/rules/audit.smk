@@ -8,6 +8,7 @@ rule claims:
         checks=for_policies("checks", POLICIES),
         exact=for_policies("exact", POLICIES),
         estimates=for_policies("estimates", POLICIES),
+        concentration="results/study/concentration.parquet",
         curves="results/tradeoffs/curves.parquet",
         rivals="results/tradeoffs/rivals.parquet",
         adversary=["results/study/adversary_quick.csv", full_study("adversary")],

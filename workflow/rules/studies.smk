@@ -22,6 +22,25 @@ rule tradeoffs:
         "../scripts/tradeoffs.py"
 
 
+rule concentration:
+    """How often the mean of the paper's estimator is off, for as many selections as it needs."""
+    input:
+        policies=for_policies("policies", POLICIES),
+        library=library("workflow/scripts/concentration.py"),
+    output:
+        parquet="results/study/concentration.parquet",
+    log:
+        "logs/study/concentration.log",
+    benchmark:
+        "logs/benchmarks/study/concentration.tsv"
+    params:
+        policies=POLICIES,
+        concentration=config["concentration"],
+        seed=config["seed"],
+    script:
+        "../scripts/concentration.py"
+
+
 rule estimator_study:
     """Estimators from one pool of scored candidates: bias, RMSE and coverage."""
     input:

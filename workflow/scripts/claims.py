@@ -16,6 +16,7 @@ class Inputs(Protocol):
     checks: Sequence[str]
     exact: Sequence[str]
     estimates: Sequence[str]
+    concentration: str
     curves: str
     rivals: str
     adversary: Sequence[str]
@@ -31,6 +32,7 @@ def audit(
     tables = {
         "exact": _concatenated(policies, inputs.exact),
         "estimates": _concatenated(policies, inputs.estimates),
+        "concentration": pd.read_parquet(inputs.concentration),
         "curves": pd.read_parquet(inputs.curves),
         "rivals": pd.read_parquet(inputs.rivals),
         "adversary": pd.concat(map(pd.read_csv, inputs.adversary), ignore_index=True),

@@ -117,6 +117,19 @@ def estimator_at_top(policy: Policy, n: FloatArray) -> FloatArray:
     return estimator.kl_estimator(policy.log_mass[-1], n)
 
 
+def estimator_floor(policy: Policy, n: FloatArray) -> FloatArray:
+    rest = np.delete(policy.mass, policy.mass.argmax()).sum()
+    return np.asarray(rest / 2 * np.minimum(1.0, values.analytical_kl(n)))
+
+
+def example_1(policy: Policy, n: FloatArray) -> FloatArray:
+    """As the divergence of (2^-n, 1 - 2^-n) from two halves, which cancels nothing at n = 1."""
+    worse = (1 - n) * np.log(2)
+    with np.errstate(divide="ignore"):
+        better = np.log1p(-np.expm1(worse))
+    return (relative_entropy_term(worse) + relative_entropy_term(better)) / 2
+
+
 def collision(policy: Policy, n: FloatArray) -> FloatArray:
     return np.full_like(n, policy.collision)
 

@@ -95,6 +95,7 @@ PROVED: Mapping[str, Proved] = {
         "expected_estimator", "analytical_kl", as_gaps="estimator_below_formula_as_gaps"
     ),
     "estimator_below_formula_as_gaps": Proved("zero", "expected_estimator_gap", unclaimed=GAPS),
+    "estimator_floor": Proved("estimator_floor", "expected_estimator"),
     "estimator_at_top": Proved(
         "kl",
         "estimator_at_top",
@@ -148,6 +149,7 @@ INEQUALITIES: tuple[Inequality, ...] = tuple(each.inequality for each in PROVED.
 
 EXAMPLES: Mapping[str, Inequality] = {
     "above_continuous_curve": Inequality("kl", "continuous_curve_kl"),
+    "example_1": Inequality("kl", "example_1"),
 }
 """What holds for some policies only: a claim that names one says for which."""
 

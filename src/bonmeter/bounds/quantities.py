@@ -96,6 +96,14 @@ QUANTITIES: Mapping[str, Quantity] = {
     "estimator_at_top": Quantity(
         "d_n at the mass of the top outcome", "paper, Eq. 25", "The estimator"
     ),
+    "estimator_floor": Quantity(
+        "(1 - delta)/2 min(1, log n - (n-1)/n), a lower bound on the mean of the estimator",
+        "ours",
+        "Number of selections",
+    ),
+    "example_1": Quantity(
+        "log 2 - h(2^{-n}), h the binary entropy", "paper, Example 1", "Example 1"
+    ),
     "collision": Quantity("sum of squared masses, e^{-H_2}", "paper, Theorem 3.4", "Theorem 3.4"),
     "delta": Quantity("largest mass", "paper, Theorem 3.4", "Theorem 3.4"),
     "top_mass": Quantity(

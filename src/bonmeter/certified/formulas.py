@@ -125,6 +125,18 @@ def estimator(best: BestOfN, i: int) -> arb:
     return below * (best.once(analytical_kl) + log_power) + (ONE - below) * log_ratio
 
 
+def estimator_floor(best: BestOfN) -> arb:
+    return (ONE - best.masses.delta) / 2 * best.once(analytical_kl).min(ONE)
+
+
+def example_1(best: BestOfN) -> arb:
+    """Literally: no identity says that it is the KL of the binary uniform policy."""
+    log_worse = -best.n * arb(2).log()
+    worse = log_worse.exp()
+    entropy = -worse * log_worse - (ONE - worse) * (-worse).log1p()
+    return arb(2).log() - entropy
+
+
 def collision(best: BestOfN) -> arb:
     return sum(best.masses.square, ZERO)
 

@@ -50,7 +50,7 @@ IDENTITIES: tuple[Identity, ...] = (
         dict.fromkeys(
             (
                 *("kl", "expected_estimator", "estimator_at_top", "log_inverse_top_mass"),
-                *("continuous_curve_kl", "optimal_kl"),
+                *("continuous_curve_kl", "optimal_kl", "estimator_floor"),
                 *("chi_squared", "forward_kl", "renyi_half", "renyi_2"),
             ),
             "zero",
@@ -80,7 +80,7 @@ IDENTITIES: tuple[Identity, ...] = (
         | dict.fromkeys(
             (
                 *("analytical_kl", "kl", "kl_gap", "win_rate_gap", "sharp_win_rate_gap"),
-                *("expected_estimator", "expected_estimator_gap"),
+                *("expected_estimator", "expected_estimator_gap", "estimator_floor", "example_1"),
                 *("continuous_curve_kl", "optimal_kl", "continuous_optimum"),
                 *("chi_squared", "forward_kl", "renyi_half", "renyi_2"),
                 *("continuous_chi_squared", "continuous_forward_kl"),

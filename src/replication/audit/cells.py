@@ -2,19 +2,20 @@
 
 On the certification grid it comes from ball arithmetic; beyond, from floats whose error bound
 (tested, not proved) is smaller than the margin. A margin within the bound is handed to ball
-arithmetic: nothing is decided by a bare comparison.
+arithmetic: nothing is decided by a bare comparison. So is an equality, unless floats refute it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bonmeter.certified.balls import BallPolicy
-from bonmeter.certified.decide import decide
+from bonmeter.certified.decide import Verdict, decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from replication.audit.claims import InequalityCheck
@@ -23,11 +24,16 @@ from replication.audit.floats import decide_in_floats
 Checks = Mapping[str, InequalityCheck]
 """What to decide, by id of the claim."""
 
-__all__ = ["FLOAT_METHOD", "SIGN_METHOD", "Cell", "check_policy"]
+__all__ = ["EQUAL_METHOD", "FLOAT_METHOD", "SIGN_METHOD", "Cell", "check_policy"]
 
 FLOAT_METHOD = "float with error bound"
 SIGN_METHOD = "sum of terms of one sign"
 """How a float decides 0 <= gap: by the theorem that makes it such a sum, so it could not fail."""
+
+EQUAL_METHOD = "enclosures agree within 1e-20"
+"""How two sides are found equal: balls of both cannot prove it, only tell them apart."""
+AGREEMENT = Fraction(1, 10**20)
+"""The largest difference of equal sides, relative to the left."""
 
 
 class Cell(NamedTuple):
@@ -105,7 +111,8 @@ def _at(name: str, n: float, checks: Checks) -> dict[str, InequalityCheck]:
 def _certified_cells(balls: BallPolicy, n: float, checks: Checks) -> Iterator[Cell]:
     inequalities = [check.statement for check in checks.values()]
     verdicts = decide(balls, n, inequalities, extrapolate=True)
-    for claim, found in zip(checks, verdicts, strict=True):
+    for (claim, check), found in zip(checks.items(), verdicts, strict=True):
+        verdict, method = _equality(found) if check.equality else (found.verdict, found.method)
         lhs, rhs = float(found.lhs), float(found.rhs) * float(found.inequality.factor)
         margin = 0.5 * (found.margin.lower_float + found.margin.upper_float)
         yield Cell(
@@ -116,9 +123,20 @@ def _certified_cells(balls: BallPolicy, n: float, checks: Checks) -> Iterator[Ce
             found.margin.lower_float,
             found.margin.upper_float,
             _relative(margin, lhs, rhs),
-            found.verdict,
-            found.method,
+            verdict,
+            method,
         )
+
+
+def _equality(found: Verdict) -> tuple[str, str]:
+    """Verdict and method on lhs = factor * rhs: two enclosures can only refute it."""
+    low, high = found.margin.lower, found.margin.upper
+    if found.method == "equality by proof":
+        return "holds", found.method
+    if not low <= 0 <= high:
+        return "fails", found.method
+    agree = max(-low, high) <= AGREEMENT * abs(found.lhs.lower)
+    return "holds" if agree else "undecided", EQUAL_METHOD
 
 
 def _float_cells(
@@ -143,9 +161,10 @@ def _float_cells_of(
     found = decide_in_floats(check.statement, policy, values)
     columns = (values["n"], found.lhs, found.rhs, found.margin, found.error, found.sign)
     method = SIGN_METHOD if found.one_sign else FLOAT_METHOD
+    above = "fails" if check.equality else "holds"
     for row in zip(*(column.tolist() for column in columns), strict=True):
         n, lhs, rhs, margin, error, sign = row
-        verdict = {1.0: "holds", -1.0: "fails"}.get(sign, "undecided")
+        verdict = {1.0: above, -1.0: "fails"}.get(sign, "undecided")
         relative = _relative(margin, lhs, rhs)
         yield Cell(claim, n, lhs, rhs, margin - error, margin + error, relative, verdict, method)
 

@@ -35,7 +35,7 @@ class _Record(BaseModel):
 
 
 class InequalityCheck(_Record):
-    """lhs <= factor * rhs, decided on every cell (policy, n) where it applies.
+    """lhs <= factor * rhs, or both equal, decided on every cell (policy, n) where it applies.
 
     Attributes:
         inequality: its name in `bonmeter.bounds.inequalities`, which says what the sides are.
@@ -44,6 +44,7 @@ class InequalityCheck(_Record):
         policies: names of the only policies it speaks of.
         n: the only values of n at which it is decided.
         extrapolate: decide it also at n for which it is not proved.
+        equality: whether the sides are claimed to be equal, as enclosures of both must agree.
     """
 
     inequality: str
@@ -52,6 +53,7 @@ class InequalityCheck(_Record):
     policies: tuple[str, ...] | None = None
     n: tuple[float, ...] | None = None
     extrapolate: bool = False
+    equality: bool = False
 
     @field_validator("inequality")
     @classmethod

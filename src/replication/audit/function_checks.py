@@ -82,6 +82,35 @@ def simulated_means_agree(tables: Tables) -> Finding:
 
 
 @_check
+def selections_suffice(tables: Tables) -> Finding:
+    """With the number of selections that the theorem asks for, the mean is off rarely enough."""
+    return _rarely_off(tables["concentration"], "failures")
+
+
+@_check
+def few_selections_suffice(tables: Tables) -> Finding:
+    """The same with a 500th of it: false, or the simulation would show nothing."""
+    return _rarely_off(tables["concentration"], "failures_of_few")
+
+
+def _rarely_off(cells: pd.DataFrame, failures: str) -> Finding:
+    """Whether as many failures as were counted are likely, if each has at most its probability."""
+    from scipy.stats import binom
+
+    rate = cells[failures] / cells.repeats
+    chance = binom.sf(cells[failures] - 1, cells.repeats, cells.failure)
+    margin = 1 - rate / cells.failure
+    worst = cells.loc[[margin.idxmin()]].iloc[0]
+    return Finding(
+        NUMERICAL if (chance >= FALSE_ALARM / len(cells)).all() else REFUTED,
+        f"simulation; binomial law of the failures, false alarm {FALSE_ALARM:g}",
+        len(cells),
+        worst_margin=float(margin.min()),
+        worst_at=f"{worst.policy}, n = {worst.n:g}",
+    )
+
+
+@_check
 def search_tells_true_from_false(tables: Tables) -> Finding:
     """The adversary finds every false inequality false, and no proved one."""
     found = tables["adversary"].merge(tables["claims"], how="left", left_on="claim", right_on="id")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD
+from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD
 from replication.audit.claims import Claim, FunctionCheck, InequalityCheck
 from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
 from replication.audit.function_checks import CHECKS
@@ -105,8 +105,9 @@ def _finding(claim: Claim, cells: pd.DataFrame, tables: Mapping[str, pd.DataFram
 
 def _summary(cells: pd.DataFrame) -> Finding:
     floats = int(cells.method.isin((FLOAT_METHOD, SIGN_METHOD)).sum())
-    proved = len(cells) - floats
-    verdict = _verdict(cells, proved)
+    equal = int((cells.method == EQUAL_METHOD).sum())
+    proved = len(cells) - floats - equal
+    verdict = _verdict(cells, certified=proved > 0 and not equal)
     strict = cells[cells.method != "equality by proof"]
     worst = _worst(strict if verdict != REFUTED else strict[strict.verdict == "fails"], verdict)
     return Finding(
@@ -120,12 +121,12 @@ def _summary(cells: pd.DataFrame) -> Finding:
     )
 
 
-def _verdict(cells: pd.DataFrame, proved: int) -> str:
+def _verdict(cells: pd.DataFrame, *, certified: bool) -> str:
     if (cells.verdict == "fails").any():
         return REFUTED
     if cells.empty or (cells.verdict == "undecided").any():
         return UNKNOWN
-    return CERTIFIED if proved else NUMERICAL
+    return CERTIFIED if certified else NUMERICAL
 
 
 def _worst(cells: pd.DataFrame, verdict: str) -> pd.Series[float] | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
-from bonmeter.exact.values import exact_kl
+from bonmeter.exact.values import best_of_n_log_pmf, exact_kl
 from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,
@@ -252,7 +252,8 @@ def simulate_failures(
     Args:
         policy: the reference policy, L outcomes.
         n: a real number from 1 to 1e12.
-        selections: number M of selections that one mean is taken over, at least 1.
+        selections: number M of selections that one mean is taken over, at least 1. Where they are
+            more than L, it is drawn how often each outcome is selected.
         accuracy: the error allowed, relative to the expectation.
         repeats: number R of independent means.
         rng: source of randomness.
@@ -269,7 +270,12 @@ def simulate_failures(
         >>> [simulate_failures(policy, 4, selections=m, **study) for m in (1, 1000)]
         [100, 0]
     """
-    means = _estimates(policy, n, (repeats, selections), rng, LITERAL_BUDGET)
+    if selections > len(policy):
+        pmf = np.exp(best_of_n_log_pmf(policy, n))
+        counts = rng.multinomial(selections, pmf / pmf.sum(), size=repeats)
+        means = counts @ kl_estimator(policy.log_mass, n) / selections
+    else:
+        means = _estimates(policy, n, (repeats, selections), rng, LITERAL_BUDGET)
     expected = float(expected_kl_estimator(policy, n))
     return int(np.count_nonzero(np.abs(means - expected) > accuracy * expected))
 
