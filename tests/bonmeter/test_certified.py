@@ -102,7 +102,7 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
     kl = total(lambda p, a, b, q: q * mp.log(q / p))
     win = total(lambda p, a, b, q: q * (a + b) / 2)
     mean = total(lambda p, a, b, q: q * d(p))
-    odds = win / (1 - win)
+    odds, worse = win / (1 - win), 1 / mp.mpf(2) ** n
     values = {
         "continuous_curve_kl": mp.log(odds) - 1 + 1 / odds,
         "optimal_kl": least_kl(win),
@@ -117,6 +117,8 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
         "expected_estimator": mean,
         "expected_estimator_gap": formula - mean,
         "estimator_at_top": d(top),
+        "estimator_floor": (1 - delta) / 2 * min(1, formula),
+        "example_1": mp.log(2) + worse * mp.log(worse) + (1 - worse) * mp.log(1 - worse),
         "collision": collision,
         "delta": delta,
         "top_mass": top,

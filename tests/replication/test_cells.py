@@ -8,7 +8,7 @@ from bonmeter.bounds.inequalities import PROVED
 from bonmeter.certified.decide import decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD, Cell, check_policy
+from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD, Cell, check_policy
 from replication.audit.claims import InequalityCheck
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
@@ -103,3 +103,39 @@ def test_checks_keep_to_their_policies_domain_and_n() -> None:
     cells = check_policy("zipf", POLICIES["zipf"], checks, [2.5, 4], values("zipf", [3]), 10**4)
     found = [(cell.claim, cell.n, cell.verdict) for cell in cells]
     assert found == [("beyond", 2.5, "fails"), ("domain", 3.0, "holds"), ("domain", 4.0, "holds")]
+
+
+def equality(name: str, factor: str = "1") -> list[Cell]:
+    """Example 1: KL = log 2 - h(2^-n), on two certified n and two others."""
+    checks = {"example_1": InequalityCheck(inequality="example_1", equality=True, factor=factor)}
+    policy, n = POLICIES[name], values(name, [1, 2, 3, 7])
+    return check_policy(name, policy, checks, [2, 2.5], n, 10**4)
+
+
+def test_equal_sides_agree_but_are_not_proved_equal() -> None:
+    cells = equality("binary")
+    assert [(cell.n, cell.verdict, cell.method) for cell in cells] == [
+        (1, "holds", "equality by proof"),
+        *((n, "holds", EQUAL_METHOD) for n in (2, 2.5, 3, 7)),
+    ]
+    assert all(cell.margin_lower <= 0 <= cell.margin_upper < 1e-20 for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [
+        ("binary", "999999/1000000"),
+        ("binary", "1000001/1000000"),
+        ("zipf", "1"),
+        ("staircase", "1"),
+    ],
+)
+def test_sides_that_differ_either_way_refute_an_equality(name: str, factor: str) -> None:
+    cells = equality(name, factor)[1:]
+    assert {cell.verdict for cell in cells} == {"fails"}
+    assert {cell.method for cell in cells} == {"ball arithmetic", FLOAT_METHOD}
+
+
+def test_too_wide_an_enclosure_leaves_an_equality_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replication.audit.cells.AGREEMENT", 0)
+    assert {cell.verdict for cell in equality("binary")[1:]} == {"undecided"}

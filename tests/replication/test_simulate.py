@@ -16,6 +16,7 @@ from replication.studies.simulate import (
     draw_responses,
     draw_selections,
     draw_selections_literally,
+    simulate_failures,
     simulate_kl_estimator,
     stream,
 )
@@ -237,6 +238,21 @@ def test_each_policy_and_n_has_its_own_stream() -> None:
 def test_shape_of_n_is_kept() -> None:
     found = errors("binary", [[1, 2, 3], [4, 5, 6]], repeats=2)  # type: ignore[list-item] # on purpose
     assert {field.shape for field in found} == {(2, 3)}
+
+
+@pytest.mark.parametrize(("selections", "accuracy"), [(2, 0.75), (2, 0.4), (50, 0.25), (50, 0.1)])
+def test_failures_follow_the_binomial_law(selections: int, accuracy: float) -> None:
+    """Two outcomes: drawn one by one, and by how often each is selected."""
+    policy, n, repeats = Policy.from_probabilities([0.9, 0.1]), 4, 4000
+    values, mean = kl_estimator(policy.log_mass, n), float(expected_kl_estimator(policy, n))
+    hits = np.arange(selections + 1)
+    means = values[0] + (values[1] - values[0]) * hits / selections
+    off = np.abs(means - mean) > accuracy * mean
+    chance = stats.binom.pmf(hits, selections, np.exp(best_of_n_log_pmf(policy, n)[1]))[off].sum()
+    study = {"selections": selections, "accuracy": accuracy, "repeats": repeats}
+    found = simulate_failures(policy, n, **study, rng=stream(0, "failures", selections, accuracy))
+    assert 0.01 < chance < 0.99
+    assert abs(found / repeats - chance) <= 5 * np.sqrt(chance * (1 - chance) / repeats)
 
 
 RNG = np.random.default_rng(0)

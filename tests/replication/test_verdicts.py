@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from replication.audit.cells import FLOAT_METHOD
+from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD
 from replication.audit.claims import Claim
 from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
 from replication.audit.function_checks import CHECKS
@@ -239,3 +239,29 @@ def test_a_rival_that_atoms_help_is_found() -> None:
     assert CHECKS["atoms_only_lower"]({"rivals": rivals}).verdict == NUMERICAL
     for worse in ({"kl": 0.11}, {"win_rate": 0.76}):
         assert CHECKS["atoms_only_lower"]({"rivals": rivals.assign(**worse)}).verdict == REFUTED
+
+
+def test_an_equality_holds_within_an_error_at_best() -> None:
+    rows = (("b", 2, 1.0, 0.0, "holds", PROOF), ("b", 2, 2.0, 0.0, "holds", EQUAL_METHOD))
+    row = audit(*rows)
+    assert (row.verdict, row.cells, row.certified_cells, row.float_cells) == (NUMERICAL, 2, 1, 0)
+    assert audit(*rows, ("b", 2, 3.0, -0.1, "fails", BALL)).verdict == REFUTED
+    assert audit(*rows, ("b", 2, 3.0, 0.0, "undecided", EQUAL_METHOD)).verdict == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("check", "column"),
+    [("selections_suffice", "failures"), ("few_selections_suffice", "failures_of_few")],
+)
+def test_means_that_are_off_too_often_are_found(check: str, column: str) -> None:
+    cells = pd.DataFrame(
+        {"policy": ["a", "b"], "n": [2.0, 4.0], "repeats": 400, "failure": 0.05, column: [0, 20]}
+    )
+    found = CHECKS[check]({"concentration": cells})
+    assert (found.verdict, found.cells, found.worst_margin) == (NUMERICAL, 2, 0.0)
+    assert found.worst_at == "b, n = 4"
+    by_chance = CHECKS[check]({"concentration": cells.assign(**{column: [35, 0]})})
+    assert (by_chance.verdict, by_chance.worst_at) == (NUMERICAL, "a, n = 2")
+    too_often = CHECKS[check]({"concentration": cells.assign(**{column: [60, 0]})})
+    assert (too_often.verdict, too_often.worst_at) == (REFUTED, "a, n = 2")
+    assert too_often.worst_margin == pytest.approx(-2)

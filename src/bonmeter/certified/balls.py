@@ -68,6 +68,7 @@ class Masses:
         total = sum(weights, ZERO)
         self.mass = p = [w / total for w in weights]
         self.delta = ONE / total
+        self.likeliest = log_mass.index(max_log_mass)
         self.below = below = list(accumulate(p[:-1], initial=ZERO))
         above = list(accumulate(p[:0:-1], initial=ZERO))[::-1]
         self.cdf = [ONE - s if s < HALF else a + x for a, x, s in zip(below, p, above, strict=True)]

@@ -126,7 +126,8 @@ def estimator(best: BestOfN, i: int) -> arb:
 
 
 def estimator_floor(best: BestOfN) -> arb:
-    return (ONE - best.masses.delta) / 2 * best.once(analytical_kl).min(ONE)
+    rest = best.masses.rest[best.masses.likeliest]
+    return rest / 2 * best.once(analytical_kl).min(ONE)
 
 
 def example_1(best: BestOfN) -> arb:
