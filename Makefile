@@ -51,8 +51,8 @@ study: $(READY) ## run the long studies at full size and keep their results in s
 	cp results/study/estimators_full.csv study/estimators.csv
 	cp results/study/adversary_full.csv study/adversary.csv
 
-readme: $(READY) ## bring the tables of the README and docs/ up to date
-	$(SNAKEMAKE) readme
+readme: $(READY) ## bring the tables of the README and docs/ up to date (after a full run)
+	$(SNAKEMAKE) readme exhibits
 
 report: all ## write report.html
 	$(SNAKEMAKE) --report report.html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from replication.pipeline.pages import markers
 from tests.runs import ROOT, copy_project, planned, succeed
-from workflow.scripts.readme import markers, render, render_study
+from workflow.scripts.readme import render, render_study
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +44,9 @@ def test_a_second_run_does_nothing(replication: Path) -> None:
     assert planned(replication) == {}
 
 
-def between_markers(page: str, name: str) -> str:
+def between_markers(page: str, name: str, project: Path = ROOT) -> str:
     begin, end = markers(name)
-    return (ROOT / page).read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+    return (project / page).read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
 
 
 def test_the_readme_shows_these_verdicts(claims: pd.DataFrame) -> None:
@@ -57,6 +59,19 @@ def test_the_page_on_estimators_shows_the_kept_study() -> None:
     kept = render_study(pd.read_csv(ROOT / "study/estimators.csv"))
     assert shown == kept, "the table is stale: run `make readme`"
     assert kept.count("\n") == 2 + 20
+
+
+def test_the_page_of_exhibits_is_fresh_but_for_its_times(replication: Path) -> None:
+    succeed(replication, "exhibits")
+    for name in ("exhibits", "stages"):
+        kept, shown = (
+            re.sub(
+                r"(?<=\| )[\d.]+(?= \|)", "#", between_markers("docs/exhibits.md", name, project)
+            )
+            for project in (ROOT, replication)
+        )
+        assert shown == kept, "the page is stale: run `make readme`"
+        assert kept.count("\n") > 8
 
 
 def test_all_figures_are_committed(replication: Path) -> None:

@@ -76,6 +76,28 @@ def test_every_claim_has_the_expected_verdict(finished: Path) -> None:
     assert listed.id.tolist() == claims.id.tolist()
 
 
+def test_the_audit_ranks_by_outcomes_not_responses(finished: Path) -> None:
+    cells = pd.read_parquet(finished / "results/audit/cells.parquet")
+    outcomes = cells.groupby("policy").outcomes.agg(["min", "max"])
+    assert (outcomes["min"] == outcomes["max"]).all()
+    found = outcomes["min"].to_dict()
+    assert {name: found[name] for name in ("binary", "uniform_10", "tiny_verifier", "zipf")} == {
+        "binary": 2,
+        "uniform_10": 10,
+        "tiny_verifier": 2,
+        "zipf": 300,
+    }
+
+
+def test_the_page_of_exhibits_is_renewed(finished: Path) -> None:
+    succeed(finished, "exhibits")
+    page = (finished / "docs/exhibits.md").read_text(encoding="utf-8")
+    drawn = {path.stem for path in (finished / "figures").glob("*.svg")}
+    assert drawn == set(re.findall(r"`draw_(\w+)`", page))
+    assert "| `results/exact/binary.parquet` |" in page
+    assert "| estimates | 7 |" in page
+
+
 def test_each_rule_wrote_its_log(finished: Path) -> None:
     assert (finished / "logs/exact/binary.log").is_file()
     assert "Traceback" not in "".join(p.read_text() for p in (finished / "logs").rglob("*.log"))

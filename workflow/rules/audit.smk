@@ -80,6 +80,22 @@ rule readme:
         "../scripts/readme.py"
 
 
+rule exhibits:
+    """Bring the page of exhibits up to date, with the times of the last run of each job."""
+    input:
+        rules.audit_gate.output,
+        lambda wildcards: rules.figures.input,
+        library=library("workflow/scripts/exhibits.py"),
+    log:
+        "logs/audit/exhibits.log",
+    params:
+        page=in_project("docs/exhibits.md"),
+        exhibits=lambda wildcards: exhibits(),
+        benchmarks="logs/benchmarks",
+    script:
+        "../scripts/exhibits.py"
+
+
 rule audit:
     """Check every claim."""
     input:

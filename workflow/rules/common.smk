@@ -78,3 +78,26 @@ def full_study(name):
     if config["study"] == "full":
         return f"results/study/{name}_full.csv"
     return in_project(f"study/{name}.csv")
+
+
+def listed(paths):
+    """The files of an input, which may be one."""
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
+def exhibits():
+    """What draws each figure: the rule, its script and its tables."""
+    return {
+        each.name.removeprefix("draw_"): {
+            "rule": each.name,
+            "script": os.path.basename(each.script),
+            "tables": [
+                os.path.relpath(path)
+                for name in each.input.keys()
+                if name != "library"
+                for path in listed(each.input.get(name))
+            ],
+        }
+        for each in workflow.rules
+        if each.name.startswith("draw_")
+    }

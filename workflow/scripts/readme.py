@@ -1,39 +1,18 @@
 """Tables in the pages: the README's claims, from the audit, and the study of estimators."""
 
 from collections.abc import Hashable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import log_to
+from replication.pipeline.pages import update
 
 POOL_SIZE, N = 512, 32
 """The cells shown of the study: one for each policy."""
 
 METHODS = ("rank-corrected", "paper", "rank-only", "formula")
 """Columns of the study's table, with the names of the methods."""
-
-
-def update(page: str, name: str, table: str) -> None:
-    """Replace what stands between the markers of a page.
-
-    Raises:
-        ValueError: if a marker is missing.
-    """
-    text = Path(page).read_text(encoding="utf-8")
-    begin, end = markers(name)
-    before, found, rest = text.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        raise ValueError(f"{page}: expected the markers {begin.strip()} and {end.strip()}")
-    with atomic_path(page) as path:
-        path.write_text(before + begin + table + end + after, encoding="utf-8")
-
-
-def markers(name: str) -> tuple[str, str]:
-    """The lines around a table."""
-    return f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
 
 
 def render_study(study: pd.DataFrame) -> str:

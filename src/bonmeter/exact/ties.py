@@ -1,4 +1,4 @@
-"""What it costs to forget ties: the paper assumes that rewards are distinct (ours).
+"""What it costs to forget ties: the paper's Assumption 2.1 has distinct rewards (ours).
 
 With ties broken at random, best-of-n only depends on the masses of the tie classes. Taking every
 response for an outcome of its own, or its probability for the mass of its class, gives more.

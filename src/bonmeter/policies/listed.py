@@ -53,7 +53,8 @@ class Policy:
 
     Responses are sorted by reward and responses of equal reward are merged into one *outcome* (a
     tie class), whose mass is the sum of theirs: best-of-n with ties broken at random only depends
-    on these masses (ours; the paper assumes distinct rewards). Masses are normalised to sum to 1.
+    on these masses (ours; Assumption 2.1 of the paper has finitely many outcomes and distinct
+    rewards). Masses are normalised to sum to 1.
 
     Args:
         log_prob: natural log-probability of each response, shape (R,), in [-inf, inf). Responses of

@@ -1,0 +1,49 @@
+"""Pages with tables that a run renews: each table stands between two markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replication.pipeline.io import atomic_path
+
+__all__ = ["markers", "update"]
+
+
+def update(page: str, name: str, table: str) -> None:
+    r"""Replace what stands between the markers of a page.
+
+    Args:
+        page: the file.
+        name: name of the table, in its markers.
+        table: what to put there, in Markdown.
+
+    Raises:
+        ValueError: if a marker is missing.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile("w+", suffix=".md") as file:
+        ...     _ = file.write("".join(markers("claims")))
+        ...     file.flush()
+        ...     update(file.name, "claims", "new\n")
+        ...     Path(file.name).read_text(encoding="utf-8").splitlines()[1]
+        'new'
+    """
+    text = Path(page).read_text(encoding="utf-8")
+    begin, end = markers(name)
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise ValueError(f"{page}: expected the markers {begin.strip()} and {end.strip()}")
+    with atomic_path(page) as path:
+        path.write_text(before + begin + table + end + after, encoding="utf-8")
+
+
+def markers(name: str) -> tuple[str, str]:
+    r"""The lines around a table.
+
+    Examples:
+        >>> markers("claims")[0]
+        '<!-- claims: begin -->\n'
+    """
+    return f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
