@@ -1,7 +1,5 @@
 """The page of exhibits: what each figure is drawn from, by which rule and script, and how long."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
