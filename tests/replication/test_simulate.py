@@ -249,8 +249,14 @@ def test_failures_follow_the_binomial_law(selections: int, accuracy: float) -> N
     means = values[0] + (values[1] - values[0]) * hits / selections
     off = np.abs(means - mean) > accuracy * mean
     chance = stats.binom.pmf(hits, selections, np.exp(best_of_n_log_pmf(policy, n)[1]))[off].sum()
-    study = {"selections": selections, "accuracy": accuracy, "repeats": repeats}
-    found = simulate_failures(policy, n, **study, rng=stream(0, "failures", selections, accuracy))
+    found = simulate_failures(
+        policy,
+        n,
+        selections=selections,
+        accuracy=accuracy,
+        repeats=repeats,
+        rng=stream(0, "failures", selections, accuracy),
+    )
     assert 0.01 < chance < 0.99
     assert abs(found / repeats - chance) <= 5 * np.sqrt(chance * (1 - chance) / repeats)
 
