@@ -117,7 +117,7 @@ def reference(policy: Policy, n: float) -> dict[str, mp.mpf]:
         "expected_estimator": mean,
         "expected_estimator_gap": formula - mean,
         "estimator_at_top": d(top),
-        "estimator_floor": (1 - delta) / 2 * min(1, formula),
+        "estimator_floor": (1 - delta) * min(1, formula),
         "example_1": mp.log(2) + worse * mp.log(worse) + (1 - worse) * mp.log(1 - worse),
         "collision": collision,
         "delta": delta,

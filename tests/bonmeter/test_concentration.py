@@ -41,11 +41,11 @@ def test_form_of_the_paper() -> None:
     n = np.array([2.0, 10.0, 1e3, 1e6, 1e12])
     wanted = {"accuracy": 0.1, "failure": 1e-3}
     enough = selections_needed(0.5, n, **wanted)
-    assert (enough <= np.ceil(1200 * np.maximum(1, np.log(n)) * np.log(2e3))).all()
+    assert (enough <= np.ceil(600 * np.maximum(1, np.log(n)) * np.log(2e3))).all()
     assert (np.diff(enough) >= 0).all()
     halved = selections_needed(0.5, n, accuracy=0.05, failure=1e-3)
     assert halved == pytest.approx(4 * enough, rel=1e-3)
-    assert selections_needed(0.0, 1, **wanted) == np.ceil(600 * np.log(2e3))
+    assert selections_needed(0.0, 1, **wanted) == np.ceil(300 * np.log(2e3))
     assert float(analytical_kl(1e6)) > 1
 
 

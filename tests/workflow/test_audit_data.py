@@ -59,7 +59,7 @@ def test_the_number_of_selections_is_that_of_the_theorem(tmp_path: Path) -> None
     assert tuple(table.columns) == COLUMNS
     assert set(table.policy) == {"verifier"}  # of one outcome the estimate is always 0
     at_4, at_64 = table.selections
-    assert at_4 == np.ceil(6 / (0.1**2 * 0.25) * np.log(40))
+    assert at_4 == np.ceil(3 / (0.1**2 * 0.25) * np.log(40))
     assert at_64 > 3 * at_4
     assert (table.failures == 0).all()
     assert table.failures_of_few[0] > 20

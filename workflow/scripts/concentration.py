@@ -11,7 +11,7 @@ COLUMNS = (
     *("policy", "n", "accuracy", "failure", "repeats"),
     *("selections", "failures", "failures_of_few"),
 )
-FEW = 500
+FEW = 250
 """By it the number of selections is divided for the negative control."""
 
 LARGEST_DELTA = 1 - 1e-12
@@ -30,7 +30,7 @@ def concentrate(
 ) -> None:
     """Write a row per policy and n: the number of selections, and how many means were off.
 
-    The last column is how many were with a 500th of the selections. Policies of one outcome, or
+    The last column is how many were with a 250th of the selections. Policies of one outcome, or
     nearly, have no row.
     """
     rows: list[tuple[str | float, ...]] = []

@@ -119,7 +119,7 @@ def estimator_at_top(policy: Policy, n: FloatArray) -> FloatArray:
 
 def estimator_floor(policy: Policy, n: FloatArray) -> FloatArray:
     rest = np.delete(policy.mass, policy.mass.argmax()).sum()
-    return np.asarray(rest / 2 * np.minimum(1.0, values.analytical_kl(n)))
+    return np.asarray(rest * np.minimum(1.0, values.analytical_kl(n)))
 
 
 def example_1(policy: Policy, n: FloatArray) -> FloatArray:

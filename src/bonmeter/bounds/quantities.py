@@ -97,7 +97,7 @@ QUANTITIES: Mapping[str, Quantity] = {
         "d_n at the mass of the top outcome", "paper, Eq. 25", "The estimator"
     ),
     "estimator_floor": Quantity(
-        "(1 - delta)/2 min(1, log n - (n-1)/n), a lower bound on the mean of the estimator",
+        "(1 - delta) min(1, log n - (n-1)/n), a lower bound on the mean of the estimator",
         "ours",
         "Number of selections",
     ),

@@ -127,7 +127,7 @@ def estimator(best: BestOfN, i: int) -> arb:
 
 def estimator_floor(best: BestOfN) -> arb:
     rest = best.masses.rest[best.masses.likeliest]
-    return rest / 2 * best.once(analytical_kl).min(ONE)
+    return rest * best.once(analytical_kl).min(ONE)
 
 
 def example_1(best: BestOfN) -> arb:

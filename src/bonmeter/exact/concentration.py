@@ -14,7 +14,7 @@ __all__ = ["selections_needed"]
 def selections_needed(delta: float, n: ArrayLike, *, accuracy: float, failure: float) -> FloatArray:
     """A number of best-of-n selections that suffices for the mean of the estimator (Eq. 25).
 
-    6 max(1, log n - (n-1)/n)/(accuracy^2 (1 - delta)) log(2/failure), rounded up: the mean of that
+    3 max(1, log n - (n-1)/n)/(accuracy^2 (1 - delta)) log(2/failure), rounded up: the mean of that
     many `bonmeter.exact.estimator.kl_estimator` is within a factor 1 +- accuracy of its expectation
     with probability at least 1 - failure (docs/theory.md#number-of-selections). The paper states
     O(log n log(1/failure)) (Section 4); the constant and the dependence on delta are ours. It
@@ -34,7 +34,7 @@ def selections_needed(delta: float, n: ArrayLike, *, accuracy: float, failure: f
 
     Examples:
         >>> selections_needed(0.5, [2, 100, 10_000], accuracy=0.5, failure=0.05).tolist()
-        [178.0, 641.0, 1454.0]
+        [89.0, 321.0, 727.0]
     """
     n = as_n(n)
     for name, value, valid, expected in (
@@ -44,5 +44,5 @@ def selections_needed(delta: float, n: ArrayLike, *, accuracy: float, failure: f
     ):
         if not valid:
             raise ValueError(f"{name} = {value!r}: expected a number in {expected}")
-    scale = 6 * np.log(2 / failure) / (accuracy**2 * (1 - delta))
+    scale = 3 * np.log(2 / failure) / (accuracy**2 * (1 - delta))
     return np.asarray(np.ceil(scale * np.maximum(1.0, analytical_kl(n))))

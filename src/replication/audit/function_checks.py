@@ -89,7 +89,7 @@ def selections_suffice(tables: Tables) -> Finding:
 
 @_check
 def few_selections_suffice(tables: Tables) -> Finding:
-    """The same with a 500th of it: false, or the simulation would show nothing."""
+    """The same with a 250th of it: false, or the simulation would show nothing."""
     return _rarely_off(tables["concentration"], "failures_of_few")
 
 
