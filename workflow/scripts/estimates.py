@@ -1,10 +1,31 @@
 """The paper's estimator on simulated best-of-n selections: mean, bias, standard error, RMSE."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from bonmeter.policies.listed import Policy
+from replication.pipeline.columns import Derived, derive
 from replication.pipeline.io import log_to, read_table, write_table
-from replication.studies.simulate import simulate_kl_estimator
+from replication.studies.derived import two_standard_errors
+from replication.studies.simulate import EstimatorErrors, simulate_kl_estimator
+
+COPIED = (
+    *("n", "kl", "analytical_kl", "kl_gap", "expected_estimator", "estimator_bias"),
+    "second_moment",
+)
+"""Columns of the exact table."""
+
+COLUMNS: Mapping[str, Callable[..., Any]] = dict.fromkeys(
+    EstimatorErrors._fields, simulate_kl_estimator
+)
+"""The function that each simulated column is a value of."""
+
+DERIVED: Mapping[str, Derived] = {
+    "two_standard_errors": Derived(two_standard_errors, ("standard_error", "repeats"))
+}
+"""Columns computed from the others."""
 
 
 def estimate(
@@ -20,14 +41,13 @@ def estimate(
         seed=seed,
         name=name,
     )
-    columns = ("n", "kl", "analytical_kl", "expected_estimator", "second_moment")
     counts = {"selections": selections, "repeats": repeats}
-    write_table(
-        {column: values[column] for column in columns}
+    table = (
+        {column: values[column] for column in COPIED}
         | errors._asdict()
-        | {count: np.full(values["n"].size, value) for count, value in counts.items()},
-        output,
+        | {count: np.full(values["n"].size, value) for count, value in counts.items()}
     )
+    write_table(table | derive(DERIVED, table), output)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,53 @@
 """Exact values: KL, win rate, their gaps and every bound on them, over the grid of n."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from bonmeter.bounds.evaluate import float_quantities
+from bonmeter.bounds.quantities import bounds_on
 from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.policies.listed import Policy
+from replication.pipeline.columns import Derived, derive
 from replication.pipeline.io import log_to, read_table, write_table
+from replication.studies.derived import (
+    estimator_bias,
+    n_delta,
+    n_squared_delta,
+    over_exact_gap,
+    per_continuous_loss_rate,
+)
+
+COLUMNS: Mapping[str, Callable[..., Any]] = {
+    "second_moment": kl_estimator_second_moment,
+    "distinct_kl": kl_as_if_distinct,
+    "distinct_estimator": expected_estimator_of_responses,
+}
+"""Columns beside the quantities: the function each is a value of."""
+
+DERIVED: Mapping[str, Derived] = {
+    "estimator_bias": Derived(estimator_bias, ("kl_gap", "expected_estimator_gap")),
+    "n_delta": Derived(n_delta, ("n", "delta")),
+    "n_squared_delta": Derived(n_squared_delta, ("n", "delta")),
+    **{
+        f"{name}_per_loss": Derived(per_continuous_loss_rate, (name, "n"))
+        for name in ("win_rate_gap", "theorem_5_4_delta", "sharp_win_rate_gap_delta")
+    },
+    **{
+        f"{bound}_over_gap": Derived(over_exact_gap, (bound, gap))
+        for gap in ("kl_gap", "win_rate_gap")
+        for bound in bounds_on(gap)
+    },
+}
+"""Columns computed from the others."""
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
     """Write one row per n and one column per quantity of `bonmeter.bounds.quantities`.
 
-    Further columns: the second moment of the estimator, and what forgetting ties gives.
+    Further columns: the second moment of the estimator, what forgetting ties gives, and `DERIVED`.
     """
     responses = read_table(policy)
     log_prob, reward = responses["log_prob"], responses["reward"]
@@ -28,7 +61,8 @@ def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
         if tied
         else values["expected_estimator"]
     )
-    write_table({"n": np.asarray(n, dtype=np.float64)} | values, output)
+    table = {"n": np.asarray(n, dtype=np.float64)} | values
+    write_table(table | derive(DERIVED, table), output)
 
 
 if __name__ == "__main__":

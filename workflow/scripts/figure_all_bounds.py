@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from replication.pipeline.io import log_to, read_table
@@ -13,7 +12,7 @@ __all__ = ["plot"]
 
 
 class Bound(NamedTuple):
-    """A column of the exact table, its name in the legend, and its line."""
+    """A bound, its name in the legend, and its line; drawn is its column over the gap."""
 
     column: str
     name: str
@@ -78,9 +77,8 @@ def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
     shown = table["n"] > 1
     n = table["n"][shown]
     for bound in PANELS[gap]:
-        ratio = table[bound.column][shown] / table[gap][shown]
-        # a lower bound says nothing where it is negative
-        axes.plot(n, np.where(ratio > 0, ratio, np.nan), **bound.line, label=bound.name)
+        # a lower bound says nothing where it is negative, which a logarithmic axis leaves out
+        axes.plot(n, table[f"{bound.column}_over_gap"][shown], **bound.line, label=bound.name)
     axes.axhline(1, color=COLOURS["black"], linewidth=0.6)
     use_log_axes(axes, "both")
     axes.set(xlim=(2, 1000), ylim=(1e-2, 1e5) if gap == "kl_gap" else (0.5, 1e3))

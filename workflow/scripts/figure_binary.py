@@ -1,9 +1,17 @@
 """Figure 1: on a fair coin the KL of best-of-n never exceeds log 2, whatever the formula says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from replication.pipeline.io import log_to, read_table
 from replication.pipeline.plotting import COLOURS, LINES, label, new_figure, use_log_axes
+
+SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "log_inverse_top_mass": ("limit", LINES["reference"]),
+    "analytical_kl": ("formula", LINES["formula"]),
+    "kl": ("exact", LINES["exact"]),
+}
+"""Columns in the order of drawing: name and line."""
 
 LARGEST = 1000
 """Beyond this n the curves only go on as they do."""
@@ -19,9 +27,8 @@ def plot(exact: str, figures: Iterable[str]) -> None:
     table = read_table(exact)
     with new_figure(figures, "single", 2.0) as figure:
         axes = figure.subplots()
-        axes.plot(table["n"], table["log_inverse_top_mass"], **LINES["reference"])
-        axes.plot(table["n"], table["analytical_kl"], **LINES["formula"])
-        axes.plot(table["n"], table["kl"], **LINES["exact"])
+        for column, (name, line) in SERIES.items():
+            axes.plot(table["n"], table[column], **line, label=name)
         label(
             axes, r"$\log n - (n-1)/n$", (30, 2.43), (-7, 3), color=COLOURS["blue"], align="right"
         )

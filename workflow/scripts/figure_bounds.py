@@ -10,33 +10,60 @@ from replication.pipeline.plotting import COLOURS, LINES, Table, label, new_figu
 
 
 class Panel(NamedTuple):
-    """A gap drawn against n^power delta beside a bound on it.
+    """A gap drawn beside a bound on it.
 
     Attributes:
-        power: 2 for the variable the paper's bounds depend on, 1 for that of the sharp ones.
-        bound: column of the exact tables.
+        x: column of the exact tables: the variable the bound depends on.
+        variable: what it is.
+        gap: column of the gap.
+        bound: column of the bound.
         name: of the bound.
         formula: of the bound.
         role: of the bound, a key of `LINES`.
     """
 
-    power: int
+    x: str
+    variable: str
+    gap: str
     bound: str
     name: str
     formula: str
     role: str
 
 
+PAPER = "n_squared_delta", r"n^2\delta"
+SHARP = "n_delta", r"n\delta"
+"""The variables of the bounds: column and name."""
+
 PANELS = {
     "kl_gap": (
-        Panel(2, "theorem_3_4_delta", "Theorem 3.4", r"2n(n-1)\,\delta", "paper"),
+        Panel(*PAPER, "kl_gap", "theorem_3_4_delta", "Theorem 3.4", r"2n(n-1)\,\delta", "paper"),
         Panel(
-            1, "sharp_kl_gap_delta", "sharp, ours", r"\dfrac{n(n-1)^2}{24(n-2)}\,\delta^2", "sharp"
+            *SHARP,
+            "kl_gap",
+            "sharp_kl_gap_delta",
+            "sharp, ours",
+            r"\dfrac{n(n-1)^2}{24(n-2)}\,\delta^2",
+            "sharp",
         ),
     ),
     "win_rate_gap": (
-        Panel(2, "theorem_5_4_delta", "Theorem 5.4", r"\dfrac{n-1}{2}\,\delta", "paper"),
-        Panel(1, "sharp_win_rate_gap_delta", "sharp, ours", r"\dfrac{n}{12}\,\delta^2", "sharp"),
+        Panel(
+            *PAPER,
+            "win_rate_gap_per_loss",
+            "theorem_5_4_delta_per_loss",
+            "Theorem 5.4",
+            r"\dfrac{n-1}{2}\,\delta",
+            "paper",
+        ),
+        Panel(
+            *SHARP,
+            "win_rate_gap_per_loss",
+            "sharp_win_rate_gap_delta_per_loss",
+            "sharp, ours",
+            r"\dfrac{n}{12}\,\delta^2",
+            "sharp",
+        ),
     ),
 }
 
@@ -59,28 +86,25 @@ def plot(gap: str, exact: Iterable[str], figures: Iterable[str]) -> None:
         grid = figure.subplots(1, 2, sharey=True)
         for axes, panel in zip(grid, PANELS[gap], strict=True):
             for table in tables:
-                _plot_gap(axes, gap, panel, table)
+                _plot_gap(axes, panel, table)
             _decorate(axes, panel)
         grid[0].set(ylabel=AXIS[gap], ylim=(1e-9, 1e4))
         label(grid[0], "exact gap, a line\nfor each policy", (0.65, 0.2), fraction=True)
 
 
-def _plot_gap(axes: Axes, gap: str, panel: Panel, table: Table) -> None:
+def _plot_gap(axes: Axes, panel: Panel, table: Table) -> None:
     shown = table["n"] >= FIRST_N
-    n = table["n"][shown]
-    x = n**panel.power * table["delta"][shown]
-    unit = 1 / (n + 1) if gap == "win_rate_gap" else 1.0
-    axes.plot(x, table[panel.bound][shown] / unit, **LINES[panel.role], zorder=1)
-    axes.plot(x, table[gap][shown] / unit, color=COLOURS["black"], linewidth=0.6)
+    x, bound, gap = (table[column][shown] for column in (panel.x, panel.bound, panel.gap))
+    axes.plot(x, bound, **LINES[panel.role], label=panel.name, zorder=1)
+    axes.plot(x, gap, color=COLOURS["black"], linewidth=0.6, label="exact gap")
 
 
 def _decorate(axes: Axes, panel: Panel) -> None:
-    variable = r"n\delta" if panel.power == 1 else r"n^2\delta"
     use_log_axes(axes, "both")
     axes.minorticks_off()
-    axes.set_xlabel(f"${variable}$")
+    axes.set_xlabel(f"${panel.variable}$")
     axes.axvline(1, **LINES["reference"])
-    label(axes, f"${variable} = 1$", (1, 1e-9), (3, 6), color="0.4")
+    label(axes, f"${panel.variable} = 1$", (1, 1e-9), (3, 6), color="0.4")
     text, colour = f"{panel.name}\n${panel.formula}$", LINES[panel.role]["color"]
     label(axes, text, (0.02, 0.9), color=colour, fraction=True)
 

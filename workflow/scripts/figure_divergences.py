@@ -7,7 +7,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from replication.pipeline.io import log_to, read_table
-from replication.pipeline.plotting import COLOURS, LINES, Table, new_figure, use_log_axes
+from replication.pipeline.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    add_legend,
+    new_figure,
+    use_log_axes,
+)
 
 __all__ = ["plot"]
 
@@ -35,15 +42,13 @@ def plot(exact: Sequence[str], figures: Iterable[str]) -> None:
             axes.set(title=name)
         row[0].set(ylabel="divergence")
         figure.supxlabel("number of draws $n$", fontsize=8)
-        handles = row[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside upper center", ncols=2)
+        add_legend(figure, row[0], ncols=2)
 
 
 def _plot_divergence(axes: Axes, tables: Sequence[Table], column: str) -> None:
     thin: dict[str, Any] = {"color": COLOURS["grey"], "linewidth": 0.6}
     for table in tables:
-        axes.plot(*_above_1(table, column), **thin)
-    axes.plot([], [], **thin, label="policies")
+        axes.plot(*_above_1(table, column), **thin, label="policies")
     axes.plot(*_above_1(tables[0], f"continuous_{column}"), **LINES["formula"], label="no atoms")
     use_log_axes(axes, "both", most=4)
     axes.set(xlim=(2, 1e4), ylim=(1e-2, 10 if column.startswith("renyi") else 1e4))

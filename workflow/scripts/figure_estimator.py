@@ -1,14 +1,24 @@
 """Errors of the paper's estimator against n, policy by policy."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from replication.pipeline.io import log_to, read_table
-from replication.pipeline.plotting import LINES, Table, new_figure, use_log_axes
+from replication.pipeline.plotting import LINES, Table, add_legend, new_figure, use_log_axes
 
-COLUMNS = 5
+SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "kl_gap": ("formula, error", LINES["formula"]),
+    "rmse": ("estimator, RMSE of a mean", LINES["exact"]),
+    "estimator_bias": ("estimator, bias", LINES["estimator"]),
+}
+"""Columns in the order of drawing: name in the legend and line."""
+
+PER_ROW = 5
+"""Panels side by side."""
+
 TITLE_WIDTH = 26
 """Characters in a line of a panel's title."""
 
@@ -21,9 +31,9 @@ def plot(labels: Sequence[str], estimates: Sequence[str], figures: Iterable[str]
         estimates: table of the simulated estimates of each.
         figures: the files to draw.
     """
-    rows = -(-len(estimates) // COLUMNS)
+    rows = -(-len(estimates) // PER_ROW)
     with new_figure(figures, "double", 0.8 + 1.1 * rows) as figure:
-        grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
+        grid = figure.subplots(rows, PER_ROW, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(estimates) :]:
             axes.set_axis_off()
         for axes, (name, path) in zip(grid.flat, zip(labels, estimates, strict=True), strict=False):
@@ -33,14 +43,12 @@ def plot(labels: Sequence[str], estimates: Sequence[str], figures: Iterable[str]
         grid[0, 0].set(xlim=(1, None), ylim=(1e-5, 20))
         figure.supxlabel("number of draws $n$", fontsize=8)
         figure.supylabel("error (nats)", fontsize=8)
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+        add_legend(figure, grid[0, 0], ncols=4)
 
 
 def _plot_errors(axes: Axes, table: Table) -> None:
-    n, kl = table["n"], table["kl"]
-    axes.plot(n, table["analytical_kl"] - kl, **LINES["formula"], label="formula, error")
-    axes.plot(n, table["rmse"], **LINES["exact"], label="estimator, RMSE of a mean")
-    axes.plot(n, table["expected_estimator"] - kl, **LINES["estimator"], label="estimator, bias")
+    for column, (name, line) in SERIES.items():
+        axes.plot(table["n"], table[column], **line, label=name)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,35 @@
 """Figures 2 to 4: the KL of best-of-n, exact, by the analytical formula and as estimated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from replication.pipeline.io import log_to, read_table
-from replication.pipeline.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
+from replication.pipeline.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    add_legend,
+    new_figure,
+    spread,
+    use_log_axes,
+)
+
+Series = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""Columns of the exact table: name in the legend and line."""
+
+KL: Series = {
+    "analytical_kl": ("analytical formula", LINES["formula"]),
+    "log_inverse_top_mass": (r"limit $\log(1/\varepsilon_\infty)$", LINES["reference"]),
+    "kl": ("exact", LINES["exact"]),
+    "expected_estimator": ("estimator, exact mean", LINES["estimator"]),
+}
+EXCESS: Series = {
+    "kl_gap": ("analytical formula", LINES["formula"]),
+    "estimator_bias": ("estimator, exact mean", LINES["estimator"]),
+}
 
 
 def plot(
@@ -21,56 +43,40 @@ def plot(
         estimates: table of the simulated estimates of each.
         figures: the files to draw.
     """
-    simulations = [read_table(path) for path in estimates]
     with new_figure(figures, "double", 3.2) as figure:
         grid = figure.subplots(
             2, len(exact), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
         )
-        for name, path, table, upper, lower in zip(labels, exact, simulations, *grid, strict=True):
-            _plot_kl(upper, read_table(path), table)
-            _plot_excess(lower, table)
+        tables = [(read_table(a), read_table(b)) for a, b in zip(exact, estimates, strict=True)]
+        for name, (values, simulated), upper, lower in zip(labels, tables, *grid, strict=True):
+            _plot(upper, values, KL)
+            _plot_simulated(upper, simulated, "mean")
+            lower.axhline(0, color=COLOURS["black"], linewidth=0.8)
+            _plot(lower, values, EXCESS)
+            _plot_simulated(lower, simulated, "bias")
             upper.set(title=name)
         grid[0, 0].set(ylabel="KL (nats)", ylim=(0, None), xlim=(1, None))
         # the formula's excess grows for ever: the axis is for the estimator's
-        top = 1.5 * max(np.max(_excess(table)) for table in simulations)
-        grid[1, 0].set(ylabel="excess (nats)", ylim=(-0.3 * top, top))
+        top = 1.5 * max(np.max(values["estimator_bias"]) for values, _ in tables)
+        grid[1, 0].set(ylabel="excess over exact (nats)", ylim=(-0.3 * top, top))
         use_log_axes(grid[0, 0], most=4)
         figure.supxlabel("number of draws $n$", fontsize=8)
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+        add_legend(figure, grid[0, 0], ncols=5)
 
 
-def _plot_kl(axes: Axes, exact: Table, simulated: Table) -> None:
-    n = exact["n"]
-    axes.plot(n, exact["analytical_kl"], **LINES["formula"], label="analytical formula")
-    axes.plot(
-        n,
-        exact["log_inverse_top_mass"],
-        **LINES["reference"],
-        label=r"limit $\log(1/\varepsilon_\infty)$",
-    )
-    axes.plot(n, exact["kl"], **LINES["exact"], label="exact")
-    axes.plot(n, exact["expected_estimator"], **LINES["estimator"], label="estimator, exact mean")
-    _plot_simulated(axes, simulated, "mean")
-
-
-def _plot_excess(axes: Axes, simulated: Table) -> None:
-    n, kl = simulated["n"], simulated["kl"]
-    axes.axhline(0, color=COLOURS["black"], linewidth=0.8)
-    axes.plot(n, simulated["analytical_kl"] - kl, **LINES["formula"])
-    axes.plot(n, _excess(simulated), **LINES["estimator"])
-    _plot_simulated(axes, simulated, "bias")
-
-
-def _excess(simulated: Table) -> NDArray[np.float64]:
-    return simulated["expected_estimator"] - simulated["kl"]
+def _plot(axes: Axes, table: Table, series: Series) -> None:
+    for column, (name, line) in series.items():
+        axes.plot(table["n"], table[column], **line, label=name)
 
 
 def _plot_simulated(axes: Axes, simulated: Table, name: str) -> None:
     shown = spread(simulated["n"])
     axes.errorbar(
-        simulated["n"][shown],
-        simulated[name][shown],
-        2 * (simulated["standard_error"] / np.sqrt(simulated["repeats"]))[shown],
+        simulated["n"],
+        simulated[name],
+        simulated["two_standard_errors"],
+        markevery=shown,
+        errorevery=np.isin(np.arange(simulated["n"].size), shown),
         color=COLOURS["red"],
         linestyle="none",
         marker="o",

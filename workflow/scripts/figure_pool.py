@@ -1,94 +1,85 @@
 """Estimators from one pool of scored candidates: RMSE, bias and coverage, cell by cell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
-import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
+from replication.pipeline.io import log_to, read_table
+from replication.pipeline.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    add_legend,
+    new_figure,
+    rows_where,
+    use_log_axes,
+)
 from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
-from replication.pipeline.io import log_to
-from replication.pipeline.plotting import COLOURS, LINES, new_figure, use_log_axes
 
-OURS = "rank-corrected"
-RIVALS = {"paper": "paper's estimator", "rank-only": "rank-only", "formula": "formula"}
+OURS = "rank_corrected"
+RIVALS = {"paper": "paper's estimator", "rank_only": "rank-only", "formula": "formula"}
 """Methods compared with ours: name in the figure."""
 
-LARGE = r"$N \geq 10\,n$"
-"""Cells where the pool is large enough for what is promised."""
+ERRORS = {"rmse": "RMSE", "bias": "absolute bias"}
+"""Errors compared, a row each."""
+
+POINTS: Mapping[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "rasterized": True}
+POOLS: Mapping[bool, Mapping[str, Any]] = {
+    False: POINTS | {"label": "smaller pools", "marker": "X", "color": COLOURS["red"]},
+    True: POINTS | {"label": r"$N \geq 10\,n$", "marker": "o", "color": COLOURS["black"]},
+}
+"""Whether the pool is as large as what is promised asks for: the look of its points."""
 
 
-def plot(study: str, figures: Iterable[str]) -> None:
+def plot(comparison: str, figures: Iterable[str]) -> None:
     """RMSE and bias of our estimator against those of each rival; coverage of the intervals.
 
     Args:
-        study: table of the errors of each method, for each policy, pool size and n.
+        comparison: table of the errors of the methods side by side, for each policy, pool size and
+            n.
         figures: the files to draw.
     """
-    cells = _cells(pd.read_csv(study))
+    table = read_table(comparison)
     with new_figure(figures, "double", 3.4) as figure:
         grid = figure.subplots(2, 4, width_ratios=(1, 1, 1, 1.2))
-        for row, (error, name) in zip(grid, (("rmse", "RMSE"), ("bias", "|bias|")), strict=True):
+        for row, (error, name) in zip(grid, ERRORS.items(), strict=True):
             for axes, (rival, title) in zip(row[:-1], RIVALS.items(), strict=True):
-                _compare(axes, cells, error, rival)
+                _compare(axes, table, error, rival)
                 axes.set(xlabel=f"{name}, {title} (nats)")
-            row[0].set(ylabel=f"{name}, {OURS} (nats)")
-        _plot_coverage(grid[0, -1], cells, OURS, f"df {OURS}")
-        grid[0, -1].set(xlim=(1, None), ylim=(0.75, 1.01), xlabel="degrees of freedom")
-        _plot_coverage(grid[1, -1], cells, "paper", "ratio")
-        grid[1, -1].set(xlabel="$N/n$")
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-        for axes in grid.flat:
-            if legend := axes.get_legend():  # of an empty panel there is none
-                legend.remove()
+            row[0].set(ylabel=f"{name}, ours (nats)")
+        _plot_coverage(grid[0, -1], table, OURS, f"df_{OURS}")
+        grid[0, -1].set(xlim=(1, None), ylim=(0.75, 1.01))
+        grid[0, -1].set(xlabel="degrees of freedom", ylabel="coverage, rank-corrected (ours)")
+        _plot_coverage(grid[1, -1], table, "paper", "pool_ratio")
+        grid[1, -1].set(ylim=(0, 1.02), xlabel="$N/n$", ylabel="coverage, paper's estimator")
+        add_legend(figure, grid[0, 0], ncols=4)
 
 
-def _cells(study: pd.DataFrame) -> pd.DataFrame:
-    """A row for each policy, pool size and n; columns such as `rmse paper`."""
-    values = ["rmse", "bias", "coverage", "df"]
-    wide = study.pivot(index=["policy", "pool_size", "n"], columns="method", values=values)
-    wide.columns = [" ".join(names) for names in wide.columns]
-    errors = [name for name in wide.columns if name.startswith(("rmse", "bias"))]
-    wide[errors] = wide[errors].abs().clip(lower=NEGLIGIBLE)  # many are 0
-    wide = wide.reset_index()
-    size = np.where(wide["pool_size"] >= 10 * wide["n"], LARGE, "smaller pools")
-    return wide.assign(ratio=wide["pool_size"] / wide["n"], pool=size)
-
-
-def _compare(axes: Axes, cells: pd.DataFrame, error: str, rival: str) -> None:
-    _scatter(axes, cells, f"{error} {rival}", f"{error} {OURS}")
-    ends = np.array([NEGLIGIBLE, 10])
-    axes.plot(ends, ends, color=COLOURS["black"], linewidth=0.6)
-    axes.plot(ends, ends / 3, **LINES["reference"])
+def _compare(axes: Axes, table: Table, error: str, rival: str) -> None:
+    _plot_points(axes, table, f"{error}_{rival}", f"{error}_{OURS}")
+    ends = NEGLIGIBLE, 10
+    axes.axline((1, 1), (2, 2), color=COLOURS["black"], linewidth=0.6, label="equal")
+    axes.axline((1, 1 / 3), (2, 2 / 3), **LINES["reference"], label="a third")
     use_log_axes(axes, "both", most=4)
     axes.minorticks_off()
-    axes.set(xlim=ends, ylim=ends, ylabel="")
+    axes.set(xlim=ends, ylim=ends)
 
 
-def _plot_coverage(axes: Axes, cells: pd.DataFrame, method: str, x: str) -> None:
+def _plot_coverage(axes: Axes, table: Table, method: str, x: str) -> None:
     axes.axhspan(*NOMINAL, color=COLOURS["yellow"], alpha=0.5, linewidth=0)
-    shown = np.isfinite(cells[x]) & (cells[f"rmse {method}"] > NEGLIGIBLE)
-    _scatter(axes, cells.assign(**{x: cells[x].where(shown)}), x, f"coverage {method}")
+    measured = table[f"rmse_{method}"] > NEGLIGIBLE
+    shown = {name: column[measured] for name, column in table.items()}
+    _plot_points(axes, shown, x, f"coverage_{method}")
     use_log_axes(axes)
-    axes.set(ylim=(0, 1.02), ylabel=f"coverage, {RIVALS.get(method, method)}")
 
 
-def _scatter(axes: Axes, cells: pd.DataFrame, x: str, y: str) -> None:
-    sns.scatterplot(
-        cells,
-        x=x,
-        y=y,
-        hue="pool",
-        style="pool",
-        palette={LARGE: COLOURS["black"], "smaller pools": COLOURS["red"]},
-        s=4,
-        linewidth=0,
-        rasterized=True,
-        ax=axes,
-    )
+def _plot_points(axes: Axes, table: Table, x: str, y: str) -> None:
+    for large, look in POOLS.items():
+        rows = rows_where(table, large=large)
+        axes.plot(rows[x], rows[y], **look, markersize=2)
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        plot(snakemake.input.study, snakemake.output)
+        plot(snakemake.input.comparison, snakemake.output)

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from bonmeter.exact.tradeoff import best_of_n_tradeoff, optimal_kl
 from replication.pipeline.io import log_to, read_table
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
     Table,
+    add_legend,
     label,
     new_figure,
     rows_where,
@@ -47,27 +47,25 @@ def plot(curves: str, figures: Iterable[str]) -> None:
         left, middle, right = figure.subplots(1, 3, width_ratios=(1.7, 1.2, 1))
         for method, (name, line) in CURVES.items():
             rows = rows_where(table, method=method)
-            _plot_excess(left, rows, name, line)
-            middle.plot(1 - rows["win_rate"], rows["draws"], **line)
+            _plot_costs(left, middle, rows, name, line)
         for method, (name, line) in FAMILIES.items():
             for part in _by_draws(rows_where(table, method=method)):
-                _plot_excess(left, part, name, line)
-                _name_end(left, part)
-                middle.plot(1 - part["win_rate"], part["draws"], **line)
+                _plot_costs(left, middle, part, name, line)
+        for part in _by_draws(rows_where(table, method="top_k")):
+            end = part["loss_rate"][-1], part["kl_above_optimum"][-1]  # k = 1 is best-of-n
+            label(left, f"$n = {part['draws'][0]:g}$", end, (3, 5))
         for axes in (left, middle):
             use_log_axes(axes, "both")
             axes.set(xlim=(0.5, 1e-3), xlabel="one minus win rate")
         left.set(ylim=(1e-6, 1), ylabel="excess KL over the optimum (nats)")
         middle.set(ylim=(1, 1e3), ylabel="expected draws")
         _plot_blockwise(right, rows_where(table, method="blockwise_bound"))
-        handles, names = left.get_legend_handles_labels()
-        by_name = dict(zip(names, handles, strict=True))
-        figure.legend(by_name.values(), by_name.keys(), loc="outside upper center", ncols=5)
+        add_legend(figure, left, ncols=5)
 
 
 def _plot_blockwise(axes: Axes, rows: Table) -> None:
     for part in _by_draws(rows):
-        axes.plot(part["parameter"], part["kl"], **LINES["estimator"])
+        axes.plot(part["parameter"], part["kl"], **LINES["estimator"], label="blockwise, bound")
         end = part["parameter"][-1], part["kl"][-1]
         label(axes, f"$K = {part['draws'][0]:g}$", end, (3, -3))
     use_log_axes(axes, "both")
@@ -79,16 +77,9 @@ def _by_draws(rows: Table) -> Iterator[Table]:
     return (rows_where(rows, draws=draws) for draws in np.unique(rows["draws"]))
 
 
-def _plot_excess(axes: Axes, rows: Table, name: str, line: Mapping[str, Any]) -> None:
-    win_rate = rows["win_rate"]
-    axes.plot(1 - win_rate, rows["kl"] - optimal_kl(win_rate), **line, label=name)
-
-
-def _name_end(axes: Axes, rows: Table) -> None:
-    n = rows["draws"][0]
-    end = best_of_n_tradeoff(n)
-    at = float(1 - end.win_rate), float(end.kl - optimal_kl(end.win_rate))
-    label(axes, f"$n = {n:g}$", at, (3, 5))
+def _plot_costs(left: Axes, middle: Axes, rows: Table, name: str, line: Mapping[str, Any]) -> None:
+    left.plot(rows["loss_rate"], rows["kl_above_optimum"], **line, label=name)
+    middle.plot(rows["loss_rate"], rows["draws"], **line, label=name)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,15 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from replication.pipeline.io import log_to, read_table
-from replication.pipeline.plotting import COLOURS, LINES, Table, new_figure, spread, use_log_axes
+from replication.pipeline.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    add_legend,
+    new_figure,
+    spread,
+    use_log_axes,
+)
 
 MARKERS: dict[str, Any] = {
     "linestyle": "none",
@@ -47,7 +55,7 @@ def plot(labels: Sequence[str], exact: Sequence[str], figures: Iterable[str]) ->
         panels[0].set(xlim=(1, None), ylim=(0, None), ylabel="KL (nats)")
         use_log_axes(panels[0], most=4)
         figure.supxlabel("number of draws $n$", fontsize=8)
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        add_legend(figure, panels[0], ncols=3)
 
 
 def _plot_series(axes: Axes, table: Table) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from bonmeter.exact.tradeoff import excess_kl
 from replication.pipeline.io import log_to, read_table
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
     Table,
+    add_legend,
     label,
     new_figure,
     rows_where,
@@ -54,7 +54,7 @@ def plot(policies: str, curves: str, highlight: str, figures: Iterable[str]) -> 
         left.set(xlim=(0, 5), ylim=(0.5, 1.005))
         middle.set(xlim=(0.11, 0.225), ylim=(0.61, 0.69), title="enlarged")
         _plot_excess(right, exact)
-        figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=5)
+        add_legend(figure, left, ncols=5)
 
 
 def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, highlight: str) -> None:
@@ -76,9 +76,9 @@ def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, highlight: str) -> 
 def _plot_excess(axes: Axes, exact: Table) -> None:
     for policy in np.unique(exact["policy"]):
         rows = rows_where(exact, policy=policy)
-        axes.plot(rows["n"], rows["excess"], color=COLOURS["grey"], linewidth=0.7)
-    n = np.unique(exact["n"])[1:]  # at n = 1 neither costs anything
-    axes.plot(n, excess_kl(n), **LINES["formula"])
+        axes.plot(rows["n"], rows["excess"], color=COLOURS["grey"], linewidth=0.7, label="policies")
+    rows = rows_where(exact, policy=exact["policy"][0])  # without atoms all policies are alike
+    axes.plot(rows["n"], rows["continuous_excess"], **LINES["formula"], label="without atoms")
     use_log_axes(axes, "both")
     axes.set(xlim=(1, exact["n"].max()), ylim=(1e-6, 3))
     axes.yaxis.set_major_formatter(lambda excess, _: f"{100 * excess:g}%")

@@ -1,7 +1,7 @@
 """Win rate against KL: best-of-n and its rivals on every policy, and their curves without atoms."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,14 @@ from bonmeter.exact.tradeoff import (
     tilted_tradeoff,
 )
 from bonmeter.policies.listed import Policy
+from replication.pipeline.columns import Derived, derive
 from replication.pipeline.io import log_to, read_table, write_table
+from replication.studies.derived import (
+    continuous_excess_kl,
+    kl_above_optimum,
+    loss_rate,
+    relative_excess_kl,
+)
 
 POINTS = 200
 """On each curve of closed form; those that need quadrature have a quarter."""
@@ -33,6 +40,36 @@ SOFTNESS = 0.1
 """Temperature of soft best-of-n on a policy, in ranges of its rewards."""
 
 
+COPIED = ("n", "kl", "win_rate")
+"""Columns of the exact tables."""
+
+COLUMNS: Mapping[str, Callable[..., Any]] = {"optimal_kl": optimal_kl}
+"""The function that a column of the comparison of policies is a value of."""
+
+DERIVED_OF_POLICIES: Mapping[str, Derived] = {
+    "excess": Derived(relative_excess_kl, ("kl", "optimal_kl")),
+    "continuous_excess": Derived(continuous_excess_kl, ("n",)),
+}
+"""Columns of the comparison of policies computed from its others."""
+
+METHODS: Mapping[str, Callable[..., Any]] = {
+    "best_of_n": best_of_n_tradeoff,
+    "rewind_and_repeat": rewind_and_repeat,
+    "tilted": tilted_tradeoff,
+    "best_of_poisson": best_of_poisson,
+    "soft_best_of_n": soft_best_of_n,
+    "top_k": top_k,
+    "blockwise_bound": blockwise_kl_bound,
+}
+"""The function whose values are win rate, KL and draws in the rows of each method."""
+
+DERIVED_OF_CURVES: Mapping[str, Derived] = {
+    "loss_rate": Derived(loss_rate, ("win_rate",)),
+    "kl_above_optimum": Derived(kl_above_optimum, ("kl", "win_rate")),
+}
+"""Columns of the curves computed from the others."""
+
+
 class Curve(NamedTuple):
     """Points of a method."""
 
@@ -46,8 +83,9 @@ def compare_policies(exact: Mapping[str, str], output: str) -> None:
 
     Args:
         exact: name of a policy -> its table of exact values.
-        output: a table of `policy, n, kl, win_rate, optimal_kl, excess`, the excess relative to the
-            optimum and nan at n = 1, where neither costs anything.
+        output: a table of `policy, n, kl, win_rate, optimal_kl, excess, continuous_excess`, the
+            excess relative to the optimum, of the policy and without atoms, and nan at n = 1, where
+            neither costs anything.
     """
     tables = [_compare(name, path) for name, path in exact.items()]
     write_table({key: np.concatenate([t[key] for t in tables]) for key in tables[0]}, output)
@@ -55,17 +93,10 @@ def compare_policies(exact: Mapping[str, str], output: str) -> None:
 
 def _compare(policy: str, path: str) -> dict[str, NDArray[np.generic]]:
     table = read_table(path)
-    n, kl, win_rate = table["n"], table["kl"], table["win_rate"]
-    least = optimal_kl(np.maximum(win_rate, 0.5))  # a win rate of 1/2 may be rounded down
-    excess = np.divide(kl, least, out=np.full_like(kl, np.nan), where=least > 0) - 1
-    return {
-        "policy": np.full(n.size, policy),
-        "n": n,
-        "kl": kl,
-        "win_rate": win_rate,
-        "optimal_kl": least,
-        "excess": excess,
-    }
+    rows = {"policy": np.full(table["n"].size, policy)} | {each: table[each] for each in COPIED}
+    # a win rate of 1/2 may be rounded down
+    rows["optimal_kl"] = optimal_kl(np.maximum(table["win_rate"], 0.5))
+    return rows | derive(DERIVED_OF_POLICIES, rows)
 
 
 def compare_rivals(responses: Mapping[str, str], output: str) -> None:
@@ -101,9 +132,17 @@ def _soft(n: int, policy: Policy | None) -> Tradeoff:
     return soft_best_of_n(n, SOFTNESS * spread, policy)
 
 
+def _poisson(n: int, policy: Policy | None) -> Tradeoff:
+    return best_of_poisson(n - 1, policy)  # so that it draws n on average
+
+
+def _top_2(n: int, policy: Policy | None) -> Tradeoff:
+    return top_k(n, 2, policy)
+
+
 RIVALS: Mapping[str, Callable[[int, Policy | None], Tradeoff]] = {
-    "best_of_poisson": lambda n, policy: best_of_poisson(n - 1, policy),
-    "top_k": lambda n, policy: top_k(n, 2, policy),
+    "best_of_poisson": _poisson,
+    "top_k": _top_2,
     "soft_best_of_n": _soft,
 }
 """Of n and a policy; of none, what they can come to at most."""
@@ -113,9 +152,10 @@ def tabulate_curves(output: str) -> None:
     """Every method without atoms.
 
     Args:
-        output: a table of `method, parameter, win_rate, kl, draws`. The parameter is n, the
-            acceptance q, beta, mu, the temperature T, k, or the number of blocks; a value that a
-            method does not have is nan. `blockwise_bound` is an upper bound on the KL.
+        output: a table of `method, parameter, win_rate, kl, draws, loss_rate, kl_above_optimum`.
+            The parameter is n, the acceptance q, beta, mu, the temperature T, k, or the number of
+            blocks; a value that a method does not have is nan. `blockwise_bound` is an upper bound
+            on the KL.
     """
     curves = list(_curves())
     columns = {
@@ -124,16 +164,15 @@ def tabulate_curves(output: str) -> None:
     }
     methods = np.concatenate([np.full(curve.parameter.size, curve.method) for curve in curves])
     parameters = np.concatenate([curve.parameter for curve in curves])
-    write_table({"method": methods, "parameter": parameters} | columns, output)
+    table = {"method": methods, "parameter": parameters} | columns
+    write_table(table | derive(DERIVED_OF_CURVES, table), output)
 
 
 def _curves() -> Iterator[Curve]:
     n, few = np.geomspace(1, 1e5, POINTS), POINTS // 4
     beta, mu = np.append(0, 0.1 * n), np.append(0, np.geomspace(0.1, 1e5, few))
-    yield Curve("best_of_n", n, best_of_n_tradeoff(n))
-    yield Curve("rewind_and_repeat", 1 / n, rewind_and_repeat(1 / n))
-    yield Curve("tilted", beta, tilted_tradeoff(beta))
-    yield Curve("best_of_poisson", mu, best_of_poisson(mu))
+    parameters = {"best_of_n": n, "rewind_and_repeat": 1 / n, "tilted": beta, "best_of_poisson": mu}
+    yield from (Curve(name, each, METHODS[name](each)) for name, each in parameters.items())
     yield from (_soft_curve(draws, np.geomspace(10, 0.005, few)) for draws in DRAWS)
     yield from (_top_k_curve(draws) for draws in DRAWS)
     yield from (_blockwise_curve(draws) for draws in DRAWS)

@@ -18,6 +18,7 @@ from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator
 from matplotlib.typing import RcKeyType
@@ -30,6 +31,7 @@ __all__ = [
     "LINES",
     "WIDTHS",
     "Table",
+    "add_legend",
     "figure_style",
     "label",
     "new_figure",
@@ -209,6 +211,29 @@ def label(
         ha=align,
         va="center",
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
+    )
+
+
+def add_legend(figure: Figure, axes: Axes, ncols: int) -> Legend:
+    """A legend above a figure with one entry for each name, however many lines of axes share it.
+
+    Args:
+        figure: where it goes.
+        axes: whose lines it names.
+        ncols: entries side by side.
+
+    Examples:
+        >>> figure = Figure()
+        >>> axes = figure.subplots()
+        >>> for _ in range(2):
+        ...     lines = axes.plot([1, 2], label="policies")
+        >>> [text.get_text() for text in add_legend(figure, axes, 1).get_texts()]
+        ['policies']
+    """
+    handles, names = axes.get_legend_handles_labels()
+    by_name = dict(zip(names, handles, strict=True))
+    return figure.legend(
+        list(by_name.values()), list(by_name), loc="outside upper center", ncols=ncols
     )
 
 
