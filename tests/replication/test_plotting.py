@@ -7,23 +7,21 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jinja2
 import matplotlib as mpl
 import numpy as np
 import pytest
-import yaml
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from snakemake.report import publish_parts
 
 from replication.pipeline import plotting
-from replication.pipeline.io import write_table
 from replication.pipeline.plotting import (
     COLOURS,
     WIDTHS,
@@ -34,90 +32,23 @@ from replication.pipeline.plotting import (
     spread,
     use_log_axes,
 )
-from replication.policies.families import make_responses
-from workflow.scripts.estimates import estimate
-from workflow.scripts.exact import compute_exact
-from workflow.scripts.study import save_csv, study
-from workflow.scripts.tradeoffs import main as tabulate_tradeoffs
-
-ROOT = Path(__file__).resolve().parents[2]
-REPORT = ROOT / "workflow/report"
-CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-ENDINGS = ("svg", "pdf", "png")
-NAMES = ("binary", "counterexample")
-
-
-class Drawing(NamedTuple):
-    """A figure: the script that draws it, its arguments from the tables' folder, and its width."""
-
-    script: str
-    arguments: Callable[[Path], Sequence[Any]]
-    width: str = "double"
-
-
-def tables(folder: Path, stage: str, names: Iterable[str] = NAMES) -> list[str]:
-    return [str(folder / stage / f"{name}.parquet") for name in names]
-
-
-def both(folder: Path) -> tuple[Sequence[str], list[str], list[str]]:
-    return NAMES, tables(folder, "exact"), tables(folder, "estimates")
-
-
-DRAWINGS = {
-    "figure_1_binary": Drawing("figure_binary", lambda f: tables(f, "exact", ["binary"]), "single"),
-    "figure_2_uniform": Drawing("figure_kl", both),
-    "figure_5_tradeoff": Drawing(
-        "figure_tradeoff",
-        lambda f: (*tables(f, "tradeoffs", ["policies", "curves"]), "counterexample"),
-    ),
-    "regime_map": Drawing("figure_bounds", lambda f: ("kl_gap", tables(f, "exact"))),
-    "win_rate_gap": Drawing("figure_bounds", lambda f: ("win_rate_gap", tables(f, "exact"))),
-    "estimator_errors": Drawing("figure_estimator", lambda f: (NAMES, tables(f, "estimates"))),
-    "pool_estimators": Drawing("figure_pool", lambda f: [str(f / "study/estimators.csv")]),
-    "all_bounds": Drawing("figure_all_bounds", lambda f: tables(f, "exact", ["binary"])),
-    "ties": Drawing("figure_ties", lambda f: (NAMES, tables(f, "exact"))),
-    "divergences": Drawing("figure_divergences", lambda f: [tables(f, "exact")]),
-    "rivals": Drawing("figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"])),
-}
-"""Figures 3 and 4 are Figure 2 of other policies."""
-
-CAPTIONS = (*DRAWINGS, "figure_3_staircase", "figure_4_language_model")
-
-
-def draw(name: str, inputs: Path, outputs: Path) -> None:
-    drawing = DRAWINGS[name]
-    plot = import_module(f"workflow.scripts.{drawing.script}").plot
-    plot(*drawing.arguments(inputs), [outputs / f"{name}.{ending}" for ending in ENDINGS])
-
-
-def draw_all(inputs: str, outputs: str) -> None:
-    for name in DRAWINGS:
-        draw(name, Path(inputs), Path(outputs))
+from tests.figures import (
+    CAPTIONS,
+    CONFIG,
+    DRAWINGS,
+    ENDINGS,
+    REPORT,
+    ROOT,
+    draw,
+    files,
+    tables,
+    tabulate,
+)
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tables of two small policies, by the pipeline's own scripts."""
-    folder = tmp_path_factory.mktemp("tables")
-    for name in NAMES:
-        policy, exact, estimates = (
-            str(folder / stage / f"{name}.parquet") for stage in ("policies", "exact", "estimates")
-        )
-        entry = CONFIG["policies"][name]
-        log_prob, reward = make_responses(entry["family"], entry["parameters"], seed=0)
-        write_table({"log_prob": log_prob, "reward": reward}, policy)
-        compute_exact(policy, [1, 2, 3, 10, 100], exact)
-        estimate(name, policy, exact, selections=10, repeats=5, seed=0, output=estimates)
-    tabulate_tradeoffs(
-        NAMES,
-        tables(folder, "policies"),
-        tables(folder, "exact"),
-        *tables(folder, "tradeoffs", ["policies", "rivals", "curves", "thresholds"]),
-    )
-    policies = dict(zip(NAMES, tables(folder, "policies"), strict=True))
-    study(policies, [32, 64], [2, 4, 16], 10, 0, *tables(folder, "study", ["estimators"]))
-    save_csv(f"{folder}/study/estimators.parquet", f"{folder}/study/estimators.csv")
-    return folder
+    return tabulate(tmp_path_factory.mktemp("tables"))
 
 
 class Drawn(NamedTuple):
@@ -131,8 +62,8 @@ class Drawn(NamedTuple):
 @pytest.fixture(scope="module")
 def drawn(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     here, elsewhere = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("elsewhere")
-    code = f"from test_plotting import draw_all; draw_all({str(inputs)!r}, {str(elsewhere)!r})"
-    paths = os.pathsep.join(str(ROOT / part) for part in ("", "src", "tests"))
+    code = f"from tests.figures import draw_all; draw_all({str(inputs)!r}, {str(elsewhere)!r})"
+    paths = os.pathsep.join(str(ROOT / part) for part in ("", "src"))
     process = subprocess.Popen(
         [sys.executable, "-Werror", "-c", code],
         env=os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": paths},
@@ -141,7 +72,7 @@ def drawn(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     with pytest.MonkeyPatch.context() as patch:
         for name in DRAWINGS:
             found = watch(patch)
-            draw(name, inputs, here)
+            draw(name, inputs, files(name, here))
             problems[name] = found
     assert process.wait() == 0
     return Drawn(here, elsewhere, problems)

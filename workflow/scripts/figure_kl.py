@@ -58,7 +58,7 @@ def plot(
         grid[0, 0].set(ylabel="KL (nats)", ylim=(0, None), xlim=(1, None))
         # the formula's excess grows for ever: the axis is for the estimator's
         top = 1.5 * max(np.max(values["estimator_bias"]) for values, _ in tables)
-        grid[1, 0].set(ylabel="excess over exact (nats)", ylim=(-0.3 * top, top))
+        grid[1, 0].set(ylabel="above exact (nats)", ylim=(-0.3 * top, top))
         use_log_axes(grid[0, 0], most=4)
         figure.supxlabel("number of draws $n$", fontsize=8)
         add_legend(figure, grid[0, 0], ncols=5)

@@ -21,7 +21,7 @@ OURS = "rank_corrected"
 RIVALS = {"paper": "paper's estimator", "rank_only": "rank-only", "formula": "formula"}
 """Methods compared with ours: name in the figure."""
 
-ERRORS = {"rmse": "RMSE", "bias": "absolute bias"}
+ERRORS = {"rmse": "RMSE", "bias": r"$\vert$bias$\vert$"}
 """Errors compared, a row each."""
 
 POINTS: Mapping[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "rasterized": True}
@@ -50,7 +50,7 @@ def plot(comparison: str, figures: Iterable[str]) -> None:
             row[0].set(ylabel=f"{name}, ours (nats)")
         _plot_coverage(grid[0, -1], table, OURS, f"df_{OURS}")
         grid[0, -1].set(xlim=(1, None), ylim=(0.75, 1.01))
-        grid[0, -1].set(xlabel="degrees of freedom", ylabel="coverage, rank-corrected (ours)")
+        grid[0, -1].set(xlabel="degrees of freedom", ylabel="coverage, ours")
         _plot_coverage(grid[1, -1], table, "paper", "pool_ratio")
         grid[1, -1].set(ylim=(0, 1.02), xlabel="$N/n$", ylabel="coverage, paper's estimator")
         add_legend(figure, grid[0, 0], ncols=4)
@@ -59,8 +59,8 @@ def plot(comparison: str, figures: Iterable[str]) -> None:
 def _compare(axes: Axes, table: Table, error: str, rival: str) -> None:
     _plot_points(axes, table, f"{error}_{rival}", f"{error}_{OURS}")
     ends = NEGLIGIBLE, 10
-    axes.axline((1, 1), (2, 2), color=COLOURS["black"], linewidth=0.6, label="equal")
-    axes.axline((1, 1 / 3), (2, 2 / 3), **LINES["reference"], label="a third")
+    axes.axline((1, 1), (2, 2), color=COLOURS["black"], linewidth=0.6, label="equal error")
+    axes.axline((1, 1 / 3), (2, 2 / 3), **LINES["reference"], label="a third of it")
     use_log_axes(axes, "both", most=4)
     axes.minorticks_off()
     axes.set(xlim=ends, ylim=ends)
