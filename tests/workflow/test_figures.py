@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from importlib import import_module
@@ -70,7 +71,7 @@ def drawn_pairs() -> list[tuple[str, str, str]]:
             known = by_table.setdefault(row.table.split()[0], [])
             known += [each for each in (row.across, *row.columns) if each not in known]
         for columns in by_table.values():
-            pairs |= {(name, *pair): None for pair in zip(columns, columns[1:], strict=False)}
+            pairs |= {(name, *pair): None for pair in itertools.pairwise(columns)}
     return list(pairs)
 
 

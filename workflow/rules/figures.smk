@@ -1,5 +1,21 @@
 """The figures: each draws what a file under results/ holds, as SVG, PDF and PNG."""
 
+
+def drawn(name, label):
+    """The files of a figure, the SVG in the report with its caption and under a label."""
+    paper = name.startswith("figure_")
+    return {
+        "svg": report(
+            f"figures/{name}.svg",
+            caption=f"../report/{name}.rst",
+            category="The paper's figures" if paper else "Beyond the paper",
+            labels={"figure": label},
+        ),
+        "pdf": f"figures/{name}.pdf",
+        "png": f"figures/{name}.png",
+    }
+
+
 TIED = [*of_family("verifier"), *of_family("tied_scores"), *of_family("markov_language_model")]
 
 
@@ -9,14 +25,7 @@ rule draw_figure_1_binary:
         exact="results/exact/binary.parquet",
         library=library("workflow/scripts/figure_binary.py"),
     output:
-        svg=report(
-            "figures/figure_1_binary.svg",
-            caption="../report/figure_1_binary.rst",
-            category="The paper's figures",
-            labels={"figure": "Figure 1: binary counterexample"},
-        ),
-        pdf="figures/figure_1_binary.pdf",
-        png="figures/figure_1_binary.png",
+        **drawn("figure_1_binary", "Figure 1: binary counterexample"),
     log:
         "logs/figures/figure_1_binary.log",
     benchmark:
@@ -32,14 +41,7 @@ rule draw_figure_2_uniform:
         estimates=for_policies("estimates", of_family("uniform")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
-        svg=report(
-            "figures/figure_2_uniform.svg",
-            caption="../report/figure_2_uniform.rst",
-            category="The paper's figures",
-            labels={"figure": "Figure 2: uniform policies"},
-        ),
-        pdf="figures/figure_2_uniform.pdf",
-        png="figures/figure_2_uniform.png",
+        **drawn("figure_2_uniform", "Figure 2: uniform policies"),
     log:
         "logs/figures/figure_2_uniform.log",
     benchmark:
@@ -56,14 +58,7 @@ use rule draw_figure_2_uniform as draw_figure_3_staircase with:
         estimates=for_policies("estimates", of_family("staircase")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
-        svg=report(
-            "figures/figure_3_staircase.svg",
-            caption="../report/figure_3_staircase.rst",
-            category="The paper's figures",
-            labels={"figure": "Figure 3: cherry-picked policies"},
-        ),
-        pdf="figures/figure_3_staircase.pdf",
-        png="figures/figure_3_staircase.png",
+        **drawn("figure_3_staircase", "Figure 3: cherry-picked policies"),
     log:
         "logs/figures/figure_3_staircase.log",
     benchmark:
@@ -78,14 +73,7 @@ use rule draw_figure_2_uniform as draw_figure_4_language_model with:
         estimates=for_policies("estimates", of_family("markov_language_model")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
-        svg=report(
-            "figures/figure_4_language_model.svg",
-            caption="../report/figure_4_language_model.rst",
-            category="The paper's figures",
-            labels={"figure": "Figure 4: language model"},
-        ),
-        pdf="figures/figure_4_language_model.pdf",
-        png="figures/figure_4_language_model.png",
+        **drawn("figure_4_language_model", "Figure 4: language model"),
     log:
         "logs/figures/figure_4_language_model.log",
     benchmark:
@@ -101,14 +89,7 @@ rule draw_figure_5_tradeoff:
         curves="results/tradeoffs/curves.parquet",
         library=library("workflow/scripts/figure_tradeoff.py"),
     output:
-        svg=report(
-            "figures/figure_5_tradeoff.svg",
-            caption="../report/figure_5_tradeoff.rst",
-            category="The paper's figures",
-            labels={"figure": "Figure 5: win rate against KL"},
-        ),
-        pdf="figures/figure_5_tradeoff.pdf",
-        png="figures/figure_5_tradeoff.png",
+        **drawn("figure_5_tradeoff", "Figure 5: win rate against KL"),
     log:
         "logs/figures/figure_5_tradeoff.log",
     benchmark:
@@ -125,14 +106,7 @@ rule draw_regime_map:
         exact=for_policies("exact", POLICIES),
         library=library("workflow/scripts/figure_bounds.py"),
     output:
-        svg=report(
-            "figures/regime_map.svg",
-            caption="../report/regime_map.rst",
-            category="Beyond the paper",
-            labels={"figure": "KL gap and its bounds"},
-        ),
-        pdf="figures/regime_map.pdf",
-        png="figures/regime_map.png",
+        **drawn("regime_map", "KL gap and its bounds"),
     log:
         "logs/figures/regime_map.log",
     benchmark:
@@ -148,14 +122,7 @@ use rule draw_regime_map as draw_win_rate_gap with:
         exact=for_policies("exact", POLICIES),
         library=library("workflow/scripts/figure_bounds.py"),
     output:
-        svg=report(
-            "figures/win_rate_gap.svg",
-            caption="../report/win_rate_gap.rst",
-            category="Beyond the paper",
-            labels={"figure": "win-rate gap and its bounds"},
-        ),
-        pdf="figures/win_rate_gap.pdf",
-        png="figures/win_rate_gap.png",
+        **drawn("win_rate_gap", "win-rate gap and its bounds"),
     log:
         "logs/figures/win_rate_gap.log",
     benchmark:
@@ -170,14 +137,7 @@ rule draw_all_bounds:
         exact=for_policies("exact", of_family("zipf")[:1]),
         library=library("workflow/scripts/figure_all_bounds.py"),
     output:
-        svg=report(
-            "figures/all_bounds.svg",
-            caption="../report/all_bounds.rst",
-            category="Beyond the paper",
-            labels={"figure": "every bound on the gaps"},
-        ),
-        pdf="figures/all_bounds.pdf",
-        png="figures/all_bounds.png",
+        **drawn("all_bounds", "every bound on the gaps"),
     log:
         "logs/figures/all_bounds.log",
     benchmark:
@@ -192,14 +152,7 @@ rule draw_estimator_errors:
         estimates=for_policies("estimates", POLICIES),
         library=library("workflow/scripts/figure_estimator.py"),
     output:
-        svg=report(
-            "figures/estimator_errors.svg",
-            caption="../report/estimator_errors.rst",
-            category="Beyond the paper",
-            labels={"figure": "errors of the paper's estimator"},
-        ),
-        pdf="figures/estimator_errors.pdf",
-        png="figures/estimator_errors.png",
+        **drawn("estimator_errors", "errors of the paper's estimator"),
     log:
         "logs/figures/estimator_errors.log",
     benchmark:
@@ -213,17 +166,10 @@ rule draw_estimator_errors:
 rule draw_pool_estimators:
     """Estimators from one pool of scored candidates: bias, RMSE, coverage."""
     input:
-        study=full_study("estimators"),
+        comparison="results/study/comparison.parquet",
         library=library("workflow/scripts/figure_pool.py"),
     output:
-        svg=report(
-            "figures/pool_estimators.svg",
-            caption="../report/pool_estimators.rst",
-            category="Beyond the paper",
-            labels={"figure": "estimators from a pool"},
-        ),
-        pdf="figures/pool_estimators.pdf",
-        png="figures/pool_estimators.png",
+        **drawn("pool_estimators", "estimators from a pool"),
     log:
         "logs/figures/pool_estimators.log",
     benchmark:
@@ -238,14 +184,7 @@ rule draw_ties:
         exact=for_policies("exact", TIED),
         library=library("workflow/scripts/figure_ties.py"),
     output:
-        svg=report(
-            "figures/ties.svg",
-            caption="../report/ties.rst",
-            category="Beyond the paper",
-            labels={"figure": "what forgetting ties costs"},
-        ),
-        pdf="figures/ties.pdf",
-        png="figures/ties.png",
+        **drawn("ties", "what forgetting ties costs"),
     log:
         "logs/figures/ties.log",
     benchmark:
@@ -262,14 +201,7 @@ rule draw_rivals:
         curves="results/tradeoffs/curves.parquet",
         library=library("workflow/scripts/figure_rivals.py"),
     output:
-        svg=report(
-            "figures/rivals.svg",
-            caption="../report/rivals.rst",
-            category="Beyond the paper",
-            labels={"figure": "best-of-n and its rivals"},
-        ),
-        pdf="figures/rivals.pdf",
-        png="figures/rivals.png",
+        **drawn("rivals", "best-of-n and its rivals"),
     log:
         "logs/figures/rivals.log",
     benchmark:
@@ -284,14 +216,7 @@ rule draw_divergences:
         exact=for_policies("exact", POLICIES),
         library=library("workflow/scripts/figure_divergences.py"),
     output:
-        svg=report(
-            "figures/divergences.svg",
-            caption="../report/divergences.rst",
-            category="Beyond the paper",
-            labels={"figure": "other divergences"},
-        ),
-        pdf="figures/divergences.pdf",
-        png="figures/divergences.png",
+        **drawn("divergences", "other divergences"),
     log:
         "logs/figures/divergences.log",
     benchmark:
@@ -303,16 +228,4 @@ rule draw_divergences:
 rule figures:
     """Draw every figure."""
     input:
-        rules.draw_figure_1_binary.output,
-        rules.draw_figure_2_uniform.output,
-        rules.draw_figure_3_staircase.output,
-        rules.draw_figure_4_language_model.output,
-        rules.draw_figure_5_tradeoff.output,
-        rules.draw_regime_map.output,
-        rules.draw_win_rate_gap.output,
-        rules.draw_all_bounds.output,
-        rules.draw_estimator_errors.output,
-        rules.draw_pool_estimators.output,
-        rules.draw_ties.output,
-        rules.draw_rivals.output,
-        rules.draw_divergences.output,
+        [rule.output for rule in list(workflow.rules) if rule.name.startswith("draw_")],

@@ -61,6 +61,21 @@ rule estimator_study:
         "../scripts/study.py"
 
 
+rule comparison:
+    """The errors of the estimators side by side, a row for each policy, pool size and n."""
+    input:
+        study=full_study("estimators"),
+        library=library("workflow/scripts/comparison.py"),
+    output:
+        comparison="results/study/comparison.parquet",
+    log:
+        "logs/study/comparison.log",
+    benchmark:
+        "logs/benchmarks/study/comparison.tsv"
+    script:
+        "../scripts/comparison.py"
+
+
 rule adversary:
     """Search for a violation of every inequality, the false ones among them."""
     input:

@@ -27,7 +27,7 @@ COLUMNS: Mapping[str, Callable[..., Any]] = {
 def compare(study: str, output: str) -> None:
     """Write one row for each policy, pool size and n, one column for each error of each method."""
     table = side_by_side(pd.read_csv(study))
-    write_table({name: column.to_numpy() for name, column in table.items()}, output)
+    write_table({str(name): column.to_numpy() for name, column in table.items()}, output)
 
 
 if __name__ == "__main__":

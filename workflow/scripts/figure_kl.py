@@ -76,7 +76,7 @@ def _plot_simulated(axes: Axes, simulated: Table, name: str) -> None:
         simulated[name],
         simulated["two_standard_errors"],
         markevery=shown,
-        errorevery=np.isin(np.arange(simulated["n"].size), shown),
+        errorevery=np.isin(np.arange(simulated["n"].size), shown),  # type: ignore[arg-type]
         color=COLOURS["red"],
         linestyle="none",
         marker="o",

@@ -24,7 +24,7 @@ RIVALS = {"paper": "paper's estimator", "rank_only": "rank-only", "formula": "fo
 ERRORS = {"rmse": "RMSE", "bias": r"$\vert$bias$\vert$"}
 """Errors compared, a row each."""
 
-POINTS: Mapping[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "rasterized": True}
+POINTS: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "rasterized": True}
 POOLS: Mapping[bool, Mapping[str, Any]] = {
     False: POINTS | {"label": "smaller pools", "marker": "X", "color": COLOURS["red"]},
     True: POINTS | {"label": r"$N \geq 10\,n$", "marker": "o", "color": COLOURS["black"]},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bonmeter.numerics.validation import FloatArray
 from replication.studies.compare import NEGLIGIBLE
@@ -38,7 +39,7 @@ def is_large(pool_size: pd.Series[int], n: pd.Series[int]) -> pd.Series[bool]:
     return pool_size >= LARGE * n
 
 
-def visible_error(error: FloatArray) -> FloatArray:
+def visible_error(error: ArrayLike) -> FloatArray:
     """The size of an error, at least what is negligible: many are 0, which no log axis has.
 
     Ours; the errors are those of docs/theory.md#rank-corrected-identity.
@@ -53,7 +54,7 @@ def visible_error(error: FloatArray) -> FloatArray:
         >>> visible_error(np.array([-0.5, 0.0])).tolist()
         [0.5, 1e-06]
     """
-    return np.maximum(np.abs(error), NEGLIGIBLE)
+    return np.asarray(np.maximum(np.abs(error), NEGLIGIBLE))
 
 
 def side_by_side(study: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def side_by_side(study: pd.DataFrame) -> pd.DataFrame:
     values = ["rmse", "bias", "coverage", "freedom"]
     study = study.assign(rmse=visible_error(study.rmse), bias=visible_error(study.bias))
     wide = study.pivot(index=["policy", "pool_size", "n"], columns="method", values=values)
-    wide.columns = [f"{value}_{METHODS[method]}" for value, method in wide.columns]
+    wide.columns = [f"{value}_{METHODS[method]}" for value, method in wide.columns.to_list()]
     wide = wide.reset_index()
     ratio, large = wide.pool_size / wide.n, is_large(wide.pool_size, wide.n)
     return wide.assign(pool_ratio=ratio, large=large)
