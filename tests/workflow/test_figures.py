@@ -136,7 +136,7 @@ PATTERNS = {
     r"(.*)_paper": "paper",
     r"(.*)_rank_only": "rank-only",
     r"(.*)_formula": "formula",
-    r"(freedom)_.*": "^degrees of freedom$",
+    r"(df)_.*": "^degrees of freedom$",
     r"(coverage)_.*": "^coverage",
     r".*_over_gap": "over exact gap",
     r".*_per_loss": "win-rate gap times n\\+1",
@@ -164,7 +164,7 @@ def mislabelled(name: str, figure: Figure, rows: list[Said]) -> list[str]:
             texts = labels(figure, figure.axes[place])
             for column, text in zip((row.across, row.columns[0]), texts, strict=True):
                 wrong = [word for word in words(column) if not re.search(word, text)]
-                if panel == row.panel and wrong and not column.startswith("freedom"):
+                if panel == row.panel and wrong and not column.startswith("df"):
                     problems.append(f"{panel}: {column} against {text!r}")
     return problems
 

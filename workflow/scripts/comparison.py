@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from replication.audit.side_by_side import METHODS, is_large, side_by_side, visible_error
 from replication.pipeline.io import log_to, write_table
 from replication.studies.compare import errors_of
-from replication.studies.side_by_side import METHODS, is_large, side_by_side, visible_error
 
 COLUMNS: Mapping[str, Callable[..., Any]] = {
     "pool_ratio": side_by_side,
@@ -17,7 +17,7 @@ COLUMNS: Mapping[str, Callable[..., Any]] = {
         for method in METHODS.values()
         for value, function in (
             *(("rmse", visible_error), ("bias", visible_error)),
-            *(("coverage", errors_of), ("freedom", errors_of)),
+            *(("coverage", errors_of), ("df", errors_of)),
         )
     },
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
 from replication.pipeline.io import log_to, read_table
 from replication.pipeline.plotting import (
     COLOURS,
@@ -15,7 +16,6 @@ from replication.pipeline.plotting import (
     rows_where,
     use_log_axes,
 )
-from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
 
 OURS = "rank_corrected"
 RIVALS = {"paper": "paper's estimator", "rank_only": "rank-only", "formula": "formula"}

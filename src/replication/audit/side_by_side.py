@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bonmeter.numerics.validation import FloatArray
-from replication.studies.compare import NEGLIGIBLE
+from replication.audit.function_checks import NEGLIGIBLE
 
 __all__ = ["LARGE", "METHODS", "is_large", "side_by_side", "visible_error"]
 
@@ -68,19 +68,22 @@ def side_by_side(study: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `policy, pool_size, n`; `pool_ratio`, N/n; `large`, whether the pool `is_large`; then, for
         each of `METHODS`, `rmse_paper` and the like: `rmse` and `bias`, each a `visible_error`,
-        `coverage` and `freedom`, the degrees of freedom.
+        `coverage` and `df`, the degrees of freedom.
 
     Examples:
         >>> study = pd.DataFrame({"policy": "b", "pool_size": 20, "n": 2, "method": ["paper"],
-        ...     "rmse": 0.5, "bias": -0.25, "coverage": 0.9, "freedom": 3.0})
+        ...     "rmse": 0.5, "bias": -0.25, "coverage": 0.9, "df": 3.0})
         >>> row = side_by_side(study).iloc[0]
         >>> float(row.bias_paper), float(row.pool_ratio), bool(row.large)
         (0.25, 10.0, True)
     """
-    values = ["rmse", "bias", "coverage", "freedom"]
-    study = study.assign(rmse=visible_error(study.rmse), bias=visible_error(study.bias))
+    values = ["rmse", "bias", "coverage", "df"]
+    study = study.assign(
+        rmse=visible_error(study.rmse),
+        bias=visible_error(study.bias),
+        method=study.method.map(METHODS),
+    )
     wide = study.pivot(index=["policy", "pool_size", "n"], columns="method", values=values)
-    wide.columns = [f"{value}_{METHODS[method]}" for value, method in wide.columns.to_list()]
-    wide = wide.reset_index()
+    wide = wide.set_axis(wide.columns.map("_".join), axis="columns").reset_index()
     ratio, large = wide.pool_size / wide.n, is_large(wide.pool_size, wide.n)
     return wide.assign(pool_ratio=ratio, large=large)
