@@ -1,27 +1,28 @@
 """The study of estimators from one pool with the methods side by side."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
 from replication.audit.side_by_side import METHODS, is_large, side_by_side, visible_error
+from replication.pipeline.columns import Columns
 from replication.pipeline.io import log_to, write_table
 from replication.studies.compare import errors_of
 
-COLUMNS: Mapping[str, Callable[..., Any]] = {
-    "pool_ratio": side_by_side,
-    "large": is_large,
-    **{
-        f"{value}_{method}": function
-        for method in METHODS.values()
-        for value, function in (
-            *(("rmse", visible_error), ("bias", visible_error)),
-            *(("coverage", errors_of), ("df", errors_of)),
-        )
-    },
+ERRORS: Columns = {
+    "rmse": visible_error,
+    "bias": visible_error,
+    "coverage": errors_of,
+    "df": errors_of,
 }
-"""The function that each column is a value of."""
+
+COLUMNS: Mapping[str, Columns] = {
+    "study/comparison": {
+        "pool_ratio": side_by_side,
+        "large": is_large,
+        **{f"{error}_{each}": of for error, of in ERRORS.items() for each in METHODS.values()},
+    }
+}
 
 
 def compare(study: str, output: str) -> None:

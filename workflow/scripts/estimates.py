@@ -1,12 +1,11 @@
 """The paper's estimator on simulated best-of-n selections: mean, bias, standard error, RMSE."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from bonmeter.policies.listed import Policy
-from replication.pipeline.columns import Derived, derive
+from replication.pipeline.columns import Columns, Derived, derive
 from replication.pipeline.io import log_to, read_table, write_table
 from replication.studies.derived import two_standard_errors
 from replication.studies.simulate import EstimatorErrors, simulate_kl_estimator
@@ -17,15 +16,18 @@ COPIED = (
 )
 """Columns of the exact table."""
 
-COLUMNS: Mapping[str, Callable[..., Any]] = dict.fromkeys(
-    EstimatorErrors._fields, simulate_kl_estimator
-)
-"""The function that each simulated column is a value of."""
-
 DERIVED: Mapping[str, Derived] = {
     "two_standard_errors": Derived(two_standard_errors, ("standard_error", "repeats"))
 }
 """Columns computed from the others."""
+
+COLUMNS: Mapping[str, Columns] = {
+    "estimates": {
+        **dict.fromkeys(COPIED, "exact"),
+        **dict.fromkeys(EstimatorErrors._fields, simulate_kl_estimator),
+        **DERIVED,
+    }
+}
 
 
 def estimate(

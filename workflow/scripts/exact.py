@@ -1,16 +1,16 @@
 """Exact values: KL, win rate, their gaps and every bound on them, over the grid of n."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from bonmeter.bounds.evaluate import float_quantities
+from bonmeter.bounds.formulas import FORMULAS
 from bonmeter.bounds.quantities import bounds_on
 from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.policies.listed import Policy
-from replication.pipeline.columns import Derived, derive
+from replication.pipeline.columns import Columns, Derived, derive
 from replication.pipeline.io import log_to, read_table, write_table
 from replication.studies.derived import (
     estimator_bias,
@@ -19,13 +19,6 @@ from replication.studies.derived import (
     over_exact_gap,
     per_continuous_loss_rate,
 )
-
-COLUMNS: Mapping[str, Callable[..., Any]] = {
-    "second_moment": kl_estimator_second_moment,
-    "distinct_kl": kl_as_if_distinct,
-    "distinct_estimator": expected_estimator_of_responses,
-}
-"""Columns beside the quantities: the function each is a value of."""
 
 DERIVED: Mapping[str, Derived] = {
     "estimator_bias": Derived(estimator_bias, ("kl_gap", "expected_estimator_gap")),
@@ -42,6 +35,16 @@ DERIVED: Mapping[str, Derived] = {
     },
 }
 """Columns computed from the others."""
+
+COLUMNS: Mapping[str, Columns] = {
+    "exact": {
+        **FORMULAS,
+        "second_moment": kl_estimator_second_moment,
+        "distinct_kl": kl_as_if_distinct,
+        "distinct_estimator": expected_estimator_of_responses,
+        **DERIVED,
+    }
+}
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:

@@ -17,7 +17,7 @@ from bonmeter.exact.tradeoff import (
     tilted_tradeoff,
 )
 from bonmeter.policies.listed import Policy
-from replication.pipeline.columns import Derived, derive
+from replication.pipeline.columns import Columns, Derived, derive
 from replication.pipeline.io import log_to, read_table, write_table
 from replication.studies.derived import (
     continuous_excess_kl,
@@ -43,9 +43,6 @@ SOFTNESS = 0.1
 COPIED = ("n", "kl", "win_rate")
 """Columns of the exact tables."""
 
-COLUMNS: Mapping[str, Callable[..., Any]] = {"optimal_kl": optimal_kl}
-"""The function that a column of the comparison of policies is a value of."""
-
 DERIVED_OF_POLICIES: Mapping[str, Derived] = {
     "excess": Derived(relative_excess_kl, ("kl", "optimal_kl")),
     "continuous_excess": Derived(continuous_excess_kl, ("n",)),
@@ -68,6 +65,16 @@ DERIVED_OF_CURVES: Mapping[str, Derived] = {
     "kl_above_optimum": Derived(kl_above_optimum, ("kl", "win_rate")),
 }
 """Columns of the curves computed from the others."""
+
+COLUMNS: Mapping[str, Columns] = {
+    "tradeoffs/policies": {
+        **dict.fromkeys(COPIED, "exact"),
+        "optimal_kl": optimal_kl,
+        **DERIVED_OF_POLICIES,
+    },
+    "tradeoffs/curves": DERIVED_OF_CURVES,
+}
+"""By table; the other columns of the curves are values of the method's function."""
 
 
 class Curve(NamedTuple):

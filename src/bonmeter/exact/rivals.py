@@ -48,6 +48,8 @@ Point = tuple[float, float]
 def best_of_poisson(mu: ArrayLike, policy: Policy | None = None) -> Tradeoff:
     """Best of 1 + Poisson(mu) draws: CDF u e^(mu (u-1)), density (1 + mu u) e^(mu (u-1)) (ours).
 
+    Derivation: docs/theory.md#best-of-poisson.
+
     Args:
         mu: mean number of draws beyond the first, real numbers in [0, 1e12], any shape.
         policy: the reference policy; None for one without atoms.
@@ -77,6 +79,8 @@ def top_k(n: ArrayLike, k: ArrayLike, policy: Policy | None = None) -> Tradeoff:
 
     The density is a mean of k Beta densities, (n/k) I_u(n-k, k): the probability that fewer than k
     of the other n - 1 draws are better (I, the regularised incomplete beta function) over k/n.
+
+    Derivation: docs/theory.md#top-k-of-n.
 
     Args:
         n: whole numbers from 1 to 10^4, any shape.
@@ -108,6 +112,8 @@ def soft_best_of_n(n: int, temperature: ArrayLike, policy: Policy | None = None)
     Choosing so is choosing the largest reward plus T times Gumbel noise: pi/p is n times the mean,
     over the noise, of the probability that the n - 1 others are smaller. With T -> 0 it is
     best-of-n, with T -> inf the reference policy.
+
+    Derivation: docs/theory.md#soft-best-of-n.
 
     Args:
         n: a whole number from 1 to 10^4.
@@ -155,6 +161,8 @@ def blockwise_kl_bound(blocks: ArrayLike, k: ArrayLike) -> FloatArray:
     Given its past a block is a best-of-K, so the chain rule of KL sums the paper's Theorem 3.1. It
     needs B K candidate blocks, as many tokens as K responses, and stays below the formula for
     best-of-K^B by about B - 1 nats; what it buys depends on the score, so it has no win rate.
+
+    Derivation: docs/theory.md#blockwise-best-of-k.
 
     Args:
         blocks: B, whole numbers from 1 to 10^12, any shape.

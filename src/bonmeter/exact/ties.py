@@ -20,6 +20,8 @@ __all__ = ["expected_estimator_of_responses", "kl_as_if_distinct"]
 def kl_as_if_distinct(log_prob: ArrayLike, reward: ArrayLike, n: ArrayLike) -> FloatArray:
     """The KL of best-of-n if tied responses were ranked by their position in the list, in nats.
 
+    Ours: docs/theory.md#other-tie-rules.
+
     Args:
         log_prob: natural log-probability of each response, shape (R,).
         reward: reward of each response, shape (R,).
@@ -52,7 +54,9 @@ def expected_estimator_of_responses(
     """Mean of the paper's estimator (Eq. 25) fed with the probability of the selected response.
 
     The mass of its tie class gives the smaller `bonmeter.exact.estimator.expected_kl_estimator`;
-    both are upper bounds on the KL (docs/theory.md).
+    both are upper bounds on the KL.
+
+    Ours: docs/theory.md#other-tie-rules.
 
     Args:
         log_prob: natural log-probability of each response, shape (R,).

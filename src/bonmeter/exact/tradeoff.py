@@ -52,6 +52,8 @@ class Tradeoff(NamedTuple):
 def best_of_n_tradeoff(n: ArrayLike) -> Tradeoff:
     """Best-of-n without atoms: win rate n/(n+1), log n - (n-1)/n nats (paper, Eq. 4, Theorem 5.3).
 
+    Derivation: docs/theory.md#setting.
+
     Args:
         n: real numbers from 1 to 1e12, any shape.
 
@@ -73,6 +75,8 @@ def rewind_and_repeat(acceptance: ArrayLike) -> Tradeoff:
     """Redraw until the reward is among the best fraction q (paper, Section 6, our reading).
 
     The density is 1/q on the top q of the quantiles: win rate 1 - q/2 at log(1/q) nats.
+
+    Derivation: docs/theory.md#rewind-and-repeat.
 
     Args:
         acceptance: q, real numbers in (0, 1], any shape.
@@ -98,6 +102,8 @@ def tilted_tradeoff(beta: ArrayLike) -> Tradeoff:
     It is the solution of KL-regularised reinforcement learning with the win rate as its reward:
     win rate 1/(1-e^(-beta)) - 1/beta at beta W - log((e^beta-1)/beta) nats.
 
+    Derivation: docs/theory.md#the-optimum.
+
     Args:
         beta: inverse temperature, real numbers in [0, 1e15], any shape.
 
@@ -122,6 +128,8 @@ def tilted_tradeoff(beta: ArrayLike) -> Tradeoff:
 
 def optimal_kl(win_rate: ArrayLike) -> FloatArray:
     """The least KL, in nats, at which a policy can have a given win rate (ours).
+
+    Derivation: docs/theory.md#the-optimum.
 
     Args:
         win_rate: real numbers in [1/2, 1), any shape.
@@ -186,6 +194,8 @@ def excess_kl(n: ArrayLike) -> FloatArray:
     """What best-of-n without atoms costs beyond the optimum, relative to the optimum (ours).
 
     It decreases from 1/3 as n -> 1 and is about 1/(2 n^2 (log n - 1)) for large n.
+
+    Derivation: docs/theory.md#the-optimum.
 
     Args:
         n: real numbers above 1, up to 1e12, any shape.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Derived", "derive"]
+__all__ = ["Columns", "Derived", "derive"]
 
 
 class Derived(NamedTuple):
@@ -21,6 +21,11 @@ class Derived(NamedTuple):
 
     function: Callable[..., NDArray[np.float64]]
     of: tuple[str, ...]
+
+
+Columns = Mapping[str, Callable[..., Any] | Derived | str]
+"""The columns of a table that are computed: the function that each is a value of, how it follows
+from others, or the input table that it is copied from."""
 
 
 def derive(

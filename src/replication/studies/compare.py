@@ -59,6 +59,8 @@ class Errors(NamedTuple):
 def errors_of(interval: Interval, kl: FloatArray) -> Errors:
     """Errors of repeated estimates and intervals against the exact KL (ours).
 
+    The estimators: docs/theory.md#rank-corrected-identity.
+
     Args:
         interval: estimates and ends, each of shape (repeats, n), in nats.
         kl: exact KL for each n.

@@ -193,6 +193,8 @@ def simulate_kl_estimator(
 ) -> EstimatorErrors:
     """Errors of the mean of the paper's estimator (Eq. 25) over simulated best-of-n selections.
 
+    What it estimates, and how well: docs/theory.md#the-estimator.
+
     Args:
         policy: the reference policy, L outcomes.
         n: real numbers from 1 to 1e12, any shape.
