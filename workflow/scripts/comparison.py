@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from replication.audit.side_by_side import METHODS, is_large, side_by_side, visible_error
+from replication.audit.function_checks import is_large
+from replication.audit.side_by_side import METHODS, side_by_side, visible_error
 from replication.pipeline.columns import Columns
 from replication.pipeline.io import log_to, write_table
 from replication.studies.compare import errors_of

@@ -16,7 +16,7 @@ from replication.audit.findings import NUMERICAL, REFUTED, UNKNOWN, Finding
 if TYPE_CHECKING:  # whoever has tables has imported pandas; the reader of claims need not
     import pandas as pd
 
-__all__ = ["CHECKS", "NEGLIGIBLE", "NOMINAL"]
+__all__ = ["CHECKS", "NEGLIGIBLE", "NOMINAL", "is_large"]
 
 ROUNDING = 1e-9
 """Relative error allowed for where two floats are compared that may be equal."""
@@ -29,6 +29,9 @@ NOMINAL = (0.93, 0.97)
 
 NEGLIGIBLE = 1e-6
 """Errors below it are not compared, in nats."""
+
+LARGE = 10
+"""Candidates for each draw from which on a pool is large; what is promised, is promised there."""
 
 DF = 20
 """Degrees of freedom from which an interval must cover as often as it says: ten responses or more
@@ -209,8 +212,22 @@ def studies_agree(tables: Tables) -> Finding:
     )
 
 
+def is_large(pool_size: pd.Series[int], n: pd.Series[int]) -> pd.Series[bool]:
+    """Whether a pool is large for n, N >= 10 n (ours; docs/theory.md#coverage-from-one-pool).
+
+    Args:
+        pool_size: numbers of candidates N.
+        n: numbers of draws.
+
+    Examples:
+        >>> is_large(np.array([100, 100]), np.array([10, 11])).tolist()
+        [True, False]
+    """
+    return pool_size >= LARGE * n
+
+
 def _against_paper(study: pd.DataFrame) -> pd.DataFrame:
-    """The rank-corrected estimator beside the paper's, where the pool is large: N >= 10 n."""
+    """The rank-corrected estimator beside the paper's, where the pool is large."""
     import pandas as pd
 
     methods = [
@@ -219,7 +236,7 @@ def _against_paper(study: pd.DataFrame) -> pd.DataFrame:
     ]
     cells = pd.concat(methods, axis=1, keys=("ours", "paper")).reset_index()
     cells.columns = [" ".join(filter(None, names)) for names in cells.columns]
-    return cells[cells.pool_size >= 10 * cells.n].reset_index(drop=True)
+    return cells[is_large(cells.pool_size, cells.n)].reset_index(drop=True)
 
 
 @_check

@@ -9,12 +9,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bonmeter.numerics.validation import FloatArray
-from replication.audit.function_checks import NEGLIGIBLE
+from replication.audit.function_checks import NEGLIGIBLE, is_large
 
-__all__ = ["LARGE", "METHODS", "is_large", "side_by_side", "visible_error"]
-
-LARGE = 10
-"""Candidates for each draw from which on a pool is large; what is promised, is promised there."""
+__all__ = ["METHODS", "side_by_side", "visible_error"]
 
 METHODS: Mapping[str, str] = {
     "rank-corrected": "rank_corrected",
@@ -23,20 +20,6 @@ METHODS: Mapping[str, str] = {
     "formula": "formula",
 }
 """Methods of the study: how the columns of each end."""
-
-
-def is_large(pool_size: pd.Series[int], n: pd.Series[int]) -> pd.Series[bool]:
-    """Whether a pool is large for n, N >= 10 n (ours; docs/theory.md#coverage-from-one-pool).
-
-    Args:
-        pool_size: numbers of candidates N.
-        n: numbers of draws.
-
-    Examples:
-        >>> is_large(pd.Series([100, 100]), pd.Series([10, 11])).tolist()
-        [True, False]
-    """
-    return pool_size >= LARGE * n
 
 
 def visible_error(error: ArrayLike) -> FloatArray:
