@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 
 from replication.pipeline.io import log_to, read_table
-from replication.pipeline.plotting import COLOURS, Table, new_figure, use_log_axes
+from replication.pipeline.plotting import (
+    COLOURS,
+    Table,
+    label_ends,
+    letter_panels,
+    new_figure,
+    use_log_axes,
+)
 
 __all__ = ["plot"]
 
@@ -47,13 +54,6 @@ PANELS = {
     ),
 }
 
-LEGEND: dict[str, Any] = {
-    "ncols": 3,
-    "handlelength": 1.6,
-    "columnspacing": 1.0,
-    "handletextpad": 0.5,
-}
-
 TITLES = {"kl_gap": "formula minus KL", "win_rate_gap": "$n/(n+1)$ minus win rate"}
 
 
@@ -65,12 +65,11 @@ def plot(exact: str, figures: Iterable[str]) -> None:
         figures: the files to draw.
     """
     table = read_table(exact)
-    with new_figure(figures, "double", 3.1) as figure:
+    with new_figure(figures, "double", 2.9) as figure:
         left, right = figure.subplots(1, 2)
         _plot_panel(left, table, "kl_gap")
         _plot_panel(right, table, "win_rate_gap")
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", **LEGEND)
-        figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", **LEGEND)
+        letter_panels((left, right))
 
 
 def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
@@ -82,6 +81,7 @@ def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
     axes.axhline(1, color=COLOURS["black"], linewidth=0.6)
     use_log_axes(axes, "both")
     axes.set(xlim=(2, 1000), ylim=(1e-2, 1e5) if gap == "kl_gap" else (0.5, 1e3))
+    label_ends(axes)
     axes.set(xlabel="number of draws $n$", ylabel="bound over exact gap", title=TITLES[gap])
 
 

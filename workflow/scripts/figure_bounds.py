@@ -6,7 +6,15 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 
 from replication.pipeline.io import log_to, read_table
-from replication.pipeline.plotting import COLOURS, LINES, Table, label, new_figure, use_log_axes
+from replication.pipeline.plotting import (
+    COLOURS,
+    LINES,
+    Table,
+    label,
+    letter_panels,
+    new_figure,
+    use_log_axes,
+)
 
 
 class Panel(NamedTuple):
@@ -89,6 +97,7 @@ def plot(gap: str, exact: Iterable[str], figures: Iterable[str]) -> None:
                 _plot_gap(axes, panel, table)
             _decorate(axes, panel)
         grid[0].set(ylabel=AXIS[gap], ylim=(1e-9, 1e4))
+        letter_panels(grid)
         label(grid[0], "exact gap, a line\nfor each policy", (0.65, 0.2), fraction=True)
 
 

@@ -39,6 +39,8 @@ def plot(labels: Sequence[str], estimates: Sequence[str], figures: Iterable[str]
         for axes, (name, path) in zip(grid.flat, zip(labels, estimates, strict=True), strict=False):
             _plot_errors(axes, read_table(path))
             axes.set_title(fill(name, TITLE_WIDTH), fontsize=7)
+        for axes in grid.flat[max(0, len(estimates) - PER_ROW) : len(estimates)]:
+            axes.tick_params(labelbottom=True)  # the lowest of a column, also above a gap
         use_log_axes(grid[0, 0], "both", most=4)
         grid[0, 0].set(xlim=(1, None), ylim=(1e-5, 20))
         figure.supxlabel("number of draws $n$", fontsize=8)

@@ -12,6 +12,7 @@ from replication.pipeline.plotting import (
     LINES,
     Table,
     add_legend,
+    letter_panels,
     new_figure,
     rows_where,
     use_log_axes,
@@ -21,7 +22,7 @@ OURS = "rank_corrected"
 RIVALS = {"paper": "paper's estimator", "rank_only": "rank-only", "formula": "formula"}
 """Methods compared with ours: name in the figure."""
 
-ERRORS = {"rmse": "RMSE", "bias": r"$\vert$bias$\vert$"}
+ERRORS = {"rmse": "RMSE", "bias": "abs. bias"}
 """Errors compared, a row each."""
 
 POINTS: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "rasterized": True}
@@ -53,6 +54,7 @@ def plot(comparison: str, figures: Iterable[str]) -> None:
         grid[0, -1].set(xlabel="degrees of freedom", ylabel="coverage, ours")
         _plot_coverage(grid[1, -1], table, "paper", "pool_ratio")
         grid[1, -1].set(ylim=(0, 1.02), xlabel="$N/n$", ylabel="coverage, paper's estimator")
+        letter_panels(grid.flat)
         add_legend(figure, grid[0, 0], ncols=4)
 
 

@@ -13,6 +13,7 @@ from replication.pipeline.plotting import (
     Table,
     add_legend,
     label,
+    letter_panels,
     new_figure,
     rows_where,
     use_log_axes,
@@ -60,6 +61,7 @@ def plot(curves: str, figures: Iterable[str]) -> None:
         left.set(ylim=(1e-6, 1), ylabel="excess KL over the optimum (nats)")
         middle.set(ylim=(1, 1e3), ylabel="expected draws")
         _plot_blockwise(right, rows_where(table, method="blockwise_bound"))
+        letter_panels((left, middle, right))
         add_legend(figure, left, ncols=5)
 
 

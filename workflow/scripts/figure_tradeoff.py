@@ -13,6 +13,7 @@ from replication.pipeline.plotting import (
     Table,
     add_legend,
     label,
+    letter_panels,
     new_figure,
     rows_where,
     use_log_axes,
@@ -53,6 +54,8 @@ def plot(policies: str, curves: str, highlight: str, figures: Iterable[str]) -> 
             _plot_tradeoff(axes, exact, methods, highlight)
         left.set(xlim=(0, 5), ylim=(0.5, 1.005))
         middle.set(xlim=(0.11, 0.225), ylim=(0.61, 0.69), title="enlarged")
+        left.indicate_inset((0.11, 0.61, 0.115, 0.08), edgecolor="black", alpha=1, linewidth=0.6)
+        letter_panels((left, middle, right))
         _plot_excess(right, exact)
         add_legend(figure, left, ncols=5)
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -19,10 +20,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from replication.pipeline.io import atomic_path
 
@@ -34,6 +38,8 @@ __all__ = [
     "add_legend",
     "figure_style",
     "label",
+    "label_ends",
+    "letter_panels",
     "new_figure",
     "rows_where",
     "save_figure",
@@ -210,8 +216,78 @@ def label(
         color=color,
         ha=align,
         va="center",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
+        path_effects=[withStroke(linewidth=1.5, foreground="white")],
     )
+
+
+def label_ends(axes: Axes, gap: float = 0.05) -> list[Annotation]:
+    """Write the name of each line at its right end, in its colour, instead of a legend.
+
+    Args:
+        axes: its limits are set, its lines have names.
+        gap: between two names, as a fraction of the height; they are pushed apart to it.
+
+    Examples:
+        >>> axes = Figure().subplots()
+        >>> lines = axes.plot([1, 2], [1, 2], label="a") + axes.plot([1, 2], [1, 2], label="b")
+        >>> [name.get_text() for name in label_ends(axes)]
+        ['a', 'b']
+    """
+    named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    ends = np.array([_height_of_end(axes, line) for line in named])
+    order = np.argsort(ends, kind="stable")
+    steps = gap * np.arange(ends.size)
+    heights = isotonic_regression(ends[order] - steps).x + steps  # the nearest so far apart
+    return [
+        _label_end(axes, named[i], ends[i], height)
+        for i, height in zip(order, heights, strict=True)
+    ]
+
+
+def _label_end(axes: Axes, line: Line2D, end: float, height: float) -> Annotation:
+    return axes.annotate(
+        str(line.get_label()),
+        (1, end),
+        (1.04, height),
+        xycoords="axes fraction",
+        textcoords="axes fraction",
+        annotation_clip=False,
+        fontsize=7.0,
+        color=line.get_color(),
+        va="center",
+        arrowprops={
+            "arrowstyle": "-",
+            "linewidth": 0.4,
+            "color": line.get_color(),
+            "shrinkA": 0.0,
+            "shrinkB": 0.0,
+            "relpos": (0.0, 0.5),
+        },
+    )
+
+
+def _height_of_end(axes: Axes, line: Line2D) -> float:
+    """Where a line leaves its axes on the right, as a fraction of their height."""
+    points = np.asarray(line.get_xydata())
+    inside = np.isfinite(points[:, 1]) & (points[:, 0] <= axes.get_xlim()[1])
+    to_fraction = axes.transData + axes.transAxes.inverted()
+    return float(np.clip(to_fraction.transform(points[inside][-1])[1], 0, 1))
+
+
+def letter_panels(panels: Iterable[Axes]) -> None:
+    """Give the panels of a figure the letters a, b, ..., above their left ends.
+
+    Args:
+        panels: in the order of reading.
+
+    Examples:
+        >>> row = Figure().subplots(1, 2)
+        >>> letter_panels(row)
+        >>> [axes.get_title("left") for axes in row]
+        ['a', 'b']
+    """
+    for letter, axes in zip(ascii_lowercase, panels, strict=False):
+        axes.set_title(letter, loc="left", fontweight="bold")
 
 
 def add_legend(figure: Figure, axes: Axes, ncols: int) -> Legend:
