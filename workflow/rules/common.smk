@@ -101,3 +101,18 @@ def exhibits():
         for each in workflow.rules
         if each.name.startswith("draw_")
     }
+
+
+def drawn(name, label):
+    """The files of a figure, the SVG in the report with its caption and under a label."""
+    paper = name.startswith("figure_")
+    return {
+        "svg": report(
+            f"figures/{name}.svg",
+            caption=f"../report/{name}.rst",
+            category="The paper's figures" if paper else "Beyond the paper",
+            labels={"figure": label},
+        ),
+        "pdf": f"figures/{name}.pdf",
+        "png": f"figures/{name}.png",
+    }

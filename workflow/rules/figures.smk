@@ -1,21 +1,5 @@
 """The figures: each draws what a file under results/ holds, as SVG, PDF and PNG."""
 
-
-def drawn(name, label):
-    """The files of a figure, the SVG in the report with its caption and under a label."""
-    paper = name.startswith("figure_")
-    return {
-        "svg": report(
-            f"figures/{name}.svg",
-            caption=f"../report/{name}.rst",
-            category="The paper's figures" if paper else "Beyond the paper",
-            labels={"figure": label},
-        ),
-        "pdf": f"figures/{name}.pdf",
-        "png": f"figures/{name}.png",
-    }
-
-
 TIED = [*of_family("verifier"), *of_family("tied_scores"), *of_family("markov_language_model")]
 
 
