@@ -212,4 +212,16 @@ rule draw_divergences:
 rule figures:
     """Draw every figure."""
     input:
-        [rule.output for rule in list(workflow.rules) if rule.name.startswith("draw_")],
+        rules.draw_figure_1_binary.output,
+        rules.draw_figure_2_uniform.output,
+        rules.draw_figure_3_staircase.output,
+        rules.draw_figure_4_language_model.output,
+        rules.draw_figure_5_tradeoff.output,
+        rules.draw_regime_map.output,
+        rules.draw_win_rate_gap.output,
+        rules.draw_all_bounds.output,
+        rules.draw_estimator_errors.output,
+        rules.draw_pool_estimators.output,
+        rules.draw_ties.output,
+        rules.draw_rivals.output,
+        rules.draw_divergences.output,
