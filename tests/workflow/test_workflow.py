@@ -278,11 +278,13 @@ def test_an_unexpected_verdict_fails_the_build(tmp_path: Path, finished: Path) -
 def test_a_misspelt_claim_is_refused_before_any_job(tmp_path: Path, finished: Path) -> None:
     path = finished / "config/claims.yaml"
     original = path.read_text(encoding="utf-8")
-    path.write_text(original.replace("rhs: analytical_kl }", "rhs: analytical_KL }", 1))
+    misspelt = original.replace("inequality: theorem_3_1 }", "inequality: theorem_31 }", 1)
+    assert misspelt != original
+    path.write_text(misspelt, encoding="utf-8")
     try:
         done = run_snakemake(finished)
     finally:
         path.write_text(original, encoding="utf-8")
     assert done.returncode != 0
-    assert re.search(r"theorem_3_1.*rhs = 'analytical_KL'.*expected one of", done.stdout)
+    assert re.search(r"theorem_3_1.*inequality = 'theorem_31'.*expected one of", done.stdout)
     assert "rule " not in done.stdout
