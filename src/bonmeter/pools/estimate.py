@@ -18,10 +18,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
-from bonmeter.numerics.validation import FloatArray, as_integer_n, as_real_array, reject_entries
-from bonmeter.pools.layout import Segments, distinct_responses, segments_of, segments_of_ranks
-from bonmeter.pools.subsets import IndexArray, jackknife_error, rank, subset_cdf, subset_mean
-from bonmeter.pools.uncertainty import Gap, deviations, gap_and_error, unseen_class
+from bonmeter.numerics.validation import (
+    FloatArray,
+    as_integer_n,
+    as_n,
+    as_real_array,
+    reject_entries,
+)
+from bonmeter.pools.arguments import as_names, as_ranks
+from bonmeter.pools.identity import (
+    Distinct,
+    LogProbs,
+    as_log_probs,
+    distinct_responses,
+    reject_doubtful,
+)
+from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
+from bonmeter.pools.subsets import jackknife_error, rank, subset_cdf, subset_mean
+from bonmeter.pools.uncertainty import Gap, deviations, gap_and_error, precision_error, unseen_class
 
 __all__ = [
     "METHODS",
@@ -33,9 +47,10 @@ __all__ = [
     "mean_interval",
 ]
 
-SUM_TOLERANCE = 1e-6
-"""Log-probabilities of language models often come in single precision."""
 LARGEST_POOL = 10_000_000
+
+WITHIN = 1e-9
+"""A mean outside of its bounds by no more than this is rounding."""
 
 WIDEST = 4.0
 """Ends of an interval are at most so many times as far from the estimate as without the logit."""
@@ -104,7 +119,7 @@ def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
     """
     rewards, lead = _rewards(reward)
     size = rewards.shape[-1]
-    order = as_integer_n(n, size - 1)
+    order = _orders(n, size - 1, lead)
     ranked = rank(rewards)
 
     def losses(k: int) -> FloatArray:
@@ -122,7 +137,8 @@ def estimate_kl(
     n: ArrayLike,
     method: str = "rank-corrected",
     *,
-    response: ArrayLike | None = None,
+    response: object = None,
+    precision: float | None = None,
 ) -> FloatArray:
     """KL divergence of best-of-n from the policy, in nats, from one prompt's pool.
 
@@ -134,22 +150,26 @@ def estimate_kl(
     as a continuum, where the KL is the analytical formula.
 
     Args:
-        log_prob: natural log-probabilities of N independent candidates, from -inf to 0, shape (N,),
-            or of several pools, (..., N). Of a whole response, not averaged over its tokens. It may
-            be None for "rank-only".
-        reward: their rewards, same shape.
+        log_prob: natural log-probabilities of N independent candidates, at most 0, shape (N,), or
+            of several pools, (..., N). Of a whole response, not averaged over its tokens, under the
+            distribution that was sampled. It may be None for "rank-only".
+        reward: their rewards, same shape; those a few units in the last place apart are ties.
         n: whole numbers from 1 to N, any shape.
         method: one of `METHODS`.
-        response: anything that names each candidate's response, same shape. Without it, candidates
-            of equal log-probability and reward are one response, unless far too many are drawn for
-            its probability; "rank-corrected" then takes them as several, tied.
+        response: what names each candidate's response, same shape: its text, its token ids, or
+            anything hashable. Without it, candidates of equal reward whose log-probabilities agree
+            to the precision are one response, unless far too many are drawn for its probability;
+            "rank-corrected" then takes them as several, tied.
+        precision: the largest error of a log-probability, in nats, or None for that of its type and
+            of the repeats of one response (`bonmeter.pools.identity`).
 
     Returns:
         Leading shape of `reward` followed by the shape of `n`, from 0 to the analytical formula.
 
     Raises:
-        ValueError: if an argument is anything else, or the probabilities of the distinct responses
-            of a pool sum to more than 1.
+        ValueError: if an argument is anything else, if the probabilities of the distinct responses
+            of a pool sum to more than 1, if one response has two rewards or two log-probabilities,
+            or if named responses repeat as they cannot with these log-probabilities (p < 1e-6).
 
     Examples:
         >>> log_prob, reward = np.log([0.5, 0.5, 0.5]), [0.0, 1.0, 1.0]
@@ -160,8 +180,8 @@ def estimate_kl(
         >>> estimate_kl(None, [0.0, 1.0, 2.0], 2, method="rank-only").tolist()  # log 2 - 1/2
         0.1931471805599453
     """
-    pools = _checked(log_prob, reward, method, response)
-    order = as_integer_n(n, pools.size)
+    pools = _checked(log_prob, reward, method, response, precision)
+    order = _orders(n, pools.size, pools.lead)
     curve = _CURVES[method](pools)
     return _shaped([curve.estimate(k) for k in order.ravel().tolist()], pools.lead, order)
 
@@ -173,17 +193,19 @@ def kl_interval(
     method: str = "rank-corrected",
     *,
     level: float = 0.95,
-    response: ArrayLike | None = None,
+    response: object = None,
+    precision: float | None = None,
 ) -> Interval:
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
     "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
     in the way that moves the KL most (`bonmeter.pools.uncertainty.deviations`), with Student's t
     for Satterthwaite's degrees of freedom, on the logit of KL over the analytical formula, which
-    keeps it between 0 and the formula. Of length 0 where every response is seen. A pool of several
-    responses, all tied, may have missed another class: there the upper end is at least that of the
-    rule of three. "paper": the jackknife over the candidates; it covers the mean of the estimator,
-    not the KL below it.
+    keeps it between 0 and the formula. Of length 0 where every response is seen and exact. A pool
+    that shows one class may have missed another: there the ends are 0 and the largest KL with all
+    the unseen mass in it, or as much of it as is missed with a chance of 1 - level (rule of three).
+    "paper": the jackknife over the candidates; it covers the mean of the estimator, not the KL
+    below it.
 
     Args:
         log_prob: as for `estimate_kl`.
@@ -192,6 +214,7 @@ def kl_interval(
         method: one of `METHODS`.
         level: coverage aimed at, strictly between 0 and 1.
         response: as for `estimate_kl`.
+        precision: as for `estimate_kl`. No interval is shorter than it implies.
 
     Returns:
         The estimate, the lower and the upper end, and the degrees of freedom, each of the shape of
@@ -207,32 +230,41 @@ def kl_interval(
         [0.177, 0.127, 0.19, 4.386]
     """
     quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
-    pools = _checked(log_prob, reward, method, response)
-    order = as_integer_n(n, pools.size - (method == "paper"))
+    pools = _checked(log_prob, reward, method, response, precision)
+    order = _orders(n, pools.size - (method == "paper"), pools.lead)
     curve = _CURVES[method](pools)
     rows = [curve.interval(k, quantile) for k in order.ravel().tolist()]
     columns = zip(*rows, strict=True) if rows else ([],) * len(Interval._fields)
     return Interval(*(_shaped(list(column), pools.lead, order) for column in columns))
 
 
-def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
+def mean_interval(
+    estimates: ArrayLike,
+    *,
+    level: float = 0.95,
+    within: tuple[ArrayLike, ArrayLike] = (-np.inf, np.inf),
+) -> Interval:
     """Mean over prompts of per-prompt estimates, with Student's t interval.
 
     Args:
         estimates: independent estimates along the first axis, shape (prompts, ...), at least 2.
         level: coverage aimed at, strictly between 0 and 1.
+        within: proven bounds of the mean, which no end passes; each broadcasts to the remaining
+            shape. For a KL they are 0 and `analytical_kl(n)`, for a win rate 1/2 and n/(n+1).
 
     Returns:
         The mean, the lower and the upper end, and the degrees of freedom, each of the remaining
         shape.
 
     Raises:
-        ValueError: if there are fewer than 2 estimates, one is not finite, or `level` is not
-            strictly between 0 and 1.
+        ValueError: if there are fewer than 2 estimates, one is not finite, `level` is not strictly
+            between 0 and 1, or a mean lies outside of `within`.
 
     Examples:
         >>> [round(float(end), 3) for end in mean_interval([1.0, 2.0, 3.0])]
         [2.0, -0.484, 4.484, 2.0]
+        >>> [round(float(end), 3) for end in mean_interval([1.0, 2.0, 3.0], within=(0.0, 4.0))]
+        [2.0, 0.0, 4.0, 2.0]
     """
     from scipy.special import stdtrit
 
@@ -244,18 +276,22 @@ def mean_interval(estimates: ArrayLike, *, level: float = 0.95) -> Interval:
     reject_entries("estimates", values, ~np.isfinite(values), "a finite number")
     prompts = values.shape[0]
     mean = values.mean(axis=0)
+    low, high = (as_real_array("within", bound) for bound in within)
+    outside = (mean < low - WITHIN) | (mean > high + WITHIN)
+    reject_entries("mean of estimates", np.asarray(mean), outside, f"from {low} to {high}")
     error = values.std(axis=0, ddof=1) / np.sqrt(prompts)
     df = np.full(mean.shape, prompts - 1.0)[()]
     half = stdtrit(df, 0.5 + 0.5 * _level(level)) * error
-    return Interval(mean, mean - half, mean + half, df)
+    return Interval(mean, np.maximum(mean - half, low), np.minimum(mean + half, high), df)
 
 
 class _Pools(NamedTuple):
     """Checked arguments: pools of shape (pools, N), and the leading shape they came in."""
 
-    log_prob: FloatArray
     reward: FloatArray
-    response: IndexArray | None
+    log_probs: LogProbs | None
+    distinct: Distinct | None
+    named: bool
     lead: tuple[int, ...]
 
     @property
@@ -271,23 +307,26 @@ class _Curve(NamedTuple):
 
 
 def _paper(pools: _Pools) -> _Curve:
+    assert pools.log_probs is not None
     ranked = rank(pools.reward)
-    rising = np.take_along_axis(pools.log_prob, ranked.order, -1)
-    distinct, index = np.unique(rising, return_inverse=True)
+    value, error = (np.take_along_axis(x, ranked.order, -1) for x in pools.log_probs[:2])
 
-    def value(n: int) -> FloatArray:
-        return kl_estimator(distinct, n)[index].reshape(rising.shape)
+    def estimator(log_prob: FloatArray, n: int) -> FloatArray:
+        distinct, index = np.unique(log_prob, return_inverse=True)
+        return kl_estimator(distinct, n)[index].reshape(log_prob.shape)
 
     def interval(n: int, quantile: float) -> Interval:
         from scipy.special import stdtrit
 
-        values = value(n)
+        values = estimator(value, n)
         estimate = subset_mean(ranked, values, n)
         df = np.full(estimate.shape, pools.size - 1.0)
         half = stdtrit(df, quantile) * jackknife_error(ranked, values, n)
-        return Interval(estimate, estimate - half, estimate + half, df)
+        lower = subset_mean(ranked, estimator(np.minimum(value + error, 0.0), n), n)
+        upper = subset_mean(ranked, estimator(value - error, n), n)
+        return Interval(estimate, lower - half, upper + half, df)
 
-    return _Curve(lambda n: subset_mean(ranked, value(n), n), interval)
+    return _Curve(lambda n: subset_mean(ranked, estimator(value, n), n), interval)
 
 
 def _rank_only(pools: _Pools) -> _Curve:
@@ -295,19 +334,18 @@ def _rank_only(pools: _Pools) -> _Curve:
 
 
 def _rank_corrected(pools: _Pools) -> _Curve:
-    distinct = distinct_responses(pools.log_prob, pools.reward, pools.response)
-    seen = float(np.bincount(distinct.pool, distinct.mass).max())
-    if seen > 1 + SUM_TOLERANCE:
-        raise ValueError(
-            f"log_prob: the probabilities of the distinct responses of a pool sum to {seen!r}: "
-            "expected at most 1, log-probabilities of whole responses"
-        )
-    return _from_segments(segments_of(distinct, identified=pools.response is not None))
+    assert pools.distinct is not None
+    return _from_segments(segments_of(pools.distinct, identified=pools.named))
 
 
 def _from_segments(segments: Segments) -> _Curve:
     def interval(n: int, quantile: float) -> Interval:
-        return _logit_interval(segments, n, quantile)
+        found = _logit_interval(segments, n, quantile)
+        inexact = precision_error(segments, n)
+        return found._replace(
+            lower=np.maximum(found.lower - inexact, 0.0),
+            upper=np.minimum(found.upper + inexact, np.maximum(analytical_kl(n), found.upper)),
+        )
 
     return _Curve(lambda n: analytical_kl(n) - _gap(segments, n).gap, interval)
 
@@ -337,8 +375,10 @@ def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
 
     missed = np.where(exact, 0.0, unseen_class(segments, 2 * (1 - quantile)))
     above, below = -formula * np.expm1(n * np.log1p(-missed)), kl_estimator(np.log1p(-missed), n)
-    most = np.maximum(end(down), np.maximum(above, below))
-    return Interval(estimate, np.minimum(end(-up), estimate), np.maximum(most, estimate), df)
+    one = (segments.classes == 1) & ~exact
+    lower = np.where(one, 0.0, np.minimum(end(-up), estimate))
+    upper = np.where(one, np.maximum(above, below), end(down))
+    return Interval(estimate, lower, np.maximum(upper, estimate), df)
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}
@@ -366,35 +406,48 @@ def _level(level: float) -> float:
     return level
 
 
+def _orders(n: ArrayLike, largest: int, lead: tuple[int, ...]) -> NDArray[np.int64]:
+    """Checked n; many pools of one candidate are most likely a column."""
+    if lead and largest <= 1 and np.any(as_n(n) > max(largest, 1)):
+        raise ValueError(
+            f"reward has shape {(*lead, 1)}, which is {math.prod(lead)} pools of one candidate: "
+            "expected (N,) for one pool of N, as reward[:, 0] is"
+        )
+    return as_integer_n(n, largest)
+
+
 def _rewards(reward: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
-    """Rewards of shape (pools, N), and the leading shape they came in."""
-    rewards = as_real_array("reward", reward)
-    if rewards.ndim == 0 or rewards.size == 0:
-        raise ValueError(f"reward has shape {rewards.shape}: expected at least one candidate")
-    reject_entries("reward", rewards, ~np.isfinite(rewards), "a finite reward")
-    return rewards.reshape(-1, rewards.shape[-1]), rewards.shape[:-1]
+    """Ranks of the rewards, shape (pools, N), and the leading shape they came in."""
+    ranks = as_ranks("reward", reward)
+    return ranks.reshape(-1, ranks.shape[-1]), ranks.shape[:-1]
 
 
 def _checked(
-    log_prob: ArrayLike | None, reward: ArrayLike, method: str, response: ArrayLike | None
+    log_prob: ArrayLike | None,
+    reward: ArrayLike,
+    method: str,
+    response: object,
+    precision: float | None,
 ) -> _Pools:
-    if method not in METHODS:
-        raise ValueError(f"method = {method!r}: expected one of {', '.join(METHODS)}")
-    rewards, lead = _rewards(reward)
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(f"method = {method!r:.60}: expected one of {', '.join(METHODS)}")
+    ranks, lead = _rewards(reward)
+    shape = (*lead, ranks.shape[-1])
+    names = None if response is None else as_names("response", response, shape)
     if log_prob is None:
         if method != "rank-only":
             raise ValueError('log_prob is None: expected an array, as method is not "rank-only"')
-        log_prob = np.full(np.shape(reward), -np.inf)
-    log_probs = as_real_array("log_prob", log_prob)
-    _same_shape("log_prob", log_probs.shape, np.shape(reward))
-    reject_entries("log_prob", log_probs, ~(log_probs <= 0), "a natural log-probability <= 0")
-    named = None
-    if response is not None:
-        _same_shape("response", np.shape(response), np.shape(reward))
-        named = np.unique(np.asarray(response), return_inverse=True)[1].reshape(rewards.shape)
-    return _Pools(log_probs.reshape(rewards.shape), rewards, named, lead)
-
-
-def _same_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if shape != expected:
-        raise ValueError(f"{name} has shape {shape}: expected that of reward, {expected}")
+        return _Pools(ranks, None, None, names is not None, lead)
+    log_probs = as_log_probs(log_prob, precision)
+    if log_probs.value.shape != shape:
+        raise ValueError(
+            f"log_prob has shape {log_probs.value.shape}: expected that of reward, {shape}"
+        )
+    log_probs = log_probs._replace(
+        value=log_probs.value.reshape(ranks.shape), error=log_probs.error.reshape(ranks.shape)
+    )
+    names = None if names is None else names.reshape(ranks.shape)
+    distinct = distinct_responses(log_probs, ranks, names)
+    if names is not None:
+        reject_doubtful(distinct)
+    return _Pools(ranks, log_probs, distinct, names is not None, lead)

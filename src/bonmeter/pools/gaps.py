@@ -57,7 +57,9 @@ def pieces_of(s: Segments, n: int) -> Pieces:
     # where the slopes cancel, the gap of an outcome of fixed size grows like u^(n-3)
     shift = np.where(n * step < 1e-3, gap * (n - 3) / centre, rise + fall)
     number = mass / p * np.where(mass > p, _mean_over_centre(n, start, mass, p), 1.0)
-    growth = np.where(s.tied[active], rise, gap / p + 0.5 * number * shift)
+    growth = np.where(
+        s.tied[active] | (s.unseen[active] == 0), rise, gap / p + 0.5 * number * shift
+    )
     full = np.zeros((4, s.mass.size))
     full[:, active] = number, gap, growth, shift
     return Pieces(*full)

@@ -26,19 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.identity import Distinct, LogProbs, distinct_responses
 from bonmeter.pools.subsets import IndexArray
 
 __all__ = [
     "ROUNDING",
     "BoolArray",
-    "Distinct",
     "Segments",
-    "distinct_responses",
     "pool_cumsum",
     "pool_sum",
     "segments_of",
     "segments_of_ranks",
-    "shows_one_class",
 ]
 
 BoolArray = NDArray[np.bool_]
@@ -51,17 +49,8 @@ ROUNDING = 1e-13
 """Less unseen mass than this is rounding."""
 FLOOR = 1e-290
 """Below this float64 is denormal or zero."""
-
-
-class Distinct(NamedTuple):
-    """The distinct responses of pools of N candidates, pool by pool, lowest reward first."""
-
-    pools: int
-    size: int
-    pool: IndexArray
-    mass: FloatArray
-    draws: IndexArray
-    first_of_class: BoolArray
+IMPROBABLE = 1e9
+"""Minus the log-probability of responses so rare that they are a continuum."""
 
 
 class Segments(NamedTuple):
@@ -71,7 +60,9 @@ class Segments(NamedTuple):
     size: int
     """Number of candidates N."""
     missing: FloatArray
-    """Unseen mass of each pool, shape (pools,); the residual is by segment."""
+    """Unseen mass of each pool, shape (pools,)."""
+    classes: FloatArray
+    """Number of tie classes seen in each, shape (pools,); the rest is by segment."""
     pool: IndexArray
     start: FloatArray
     mass: FloatArray
@@ -85,31 +76,12 @@ class Segments(NamedTuple):
     """Variance of the mass, before all are made to sum to 1."""
     terms: FloatArray
     """Number of independent contributions to the variance."""
-
-
-def distinct_responses(
-    log_prob: FloatArray, reward: FloatArray, response: IndexArray | None = None
-) -> Distinct:
-    """Distinct pairs (log_prob, reward), or (response, reward), of pools of shape (pools, N).
-
-    Examples:
-        >>> log_prob, reward = np.log([[0.25, 0.5, 0.5]]), np.array([[1.0, 0.0, 0.0]])
-        >>> found = distinct_responses(log_prob, reward)
-        >>> found.mass.round(15).tolist(), found.draws.tolist()
-        ([0.5, 0.25], [2, 1])
-    """
-    keys = (log_prob if response is None else response, reward)
-    order = np.lexsort(keys, axis=-1)
-    pair, ordered = (np.take_along_axis(key, order, -1) for key in keys)
-    new_class = np.ones(reward.shape, dtype=np.bool_)
-    new_class[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    new = new_class.copy()
-    new[:, 1:] |= pair[:, 1:] != pair[:, :-1]
-    start = np.flatnonzero(new)
-    pools, size = reward.shape
-    mass = np.exp(np.take_along_axis(log_prob, order, -1).ravel()[start])
-    count = np.diff(start, append=reward.size)
-    return Distinct(pools, size, start // size, mass, count, new_class.ravel()[start])
+    unseen: FloatArray
+    """Unseen mass, part of the mass."""
+    error: FloatArray
+    """How far the mass seen can be off, as its log-probabilities can."""
+    piece_error: FloatArray
+    """How far the logarithm of `piece` can be off, if the segment is made of pieces."""
 
 
 def segments_of(distinct: Distinct, *, identified: bool = False) -> Segments:
@@ -122,8 +94,10 @@ def segments_of(distinct: Distinct, *, identified: bool = False) -> Segments:
             where draws repeat more often than their probabilities explain.
 
     Examples:
-        >>> log_prob, reward = np.log([[0.5, 0.25, 0.25]]), np.array([[0.0, 1.0, 2.0]])
-        >>> segments_of(distinct_responses(log_prob, reward)).start.round(15).tolist()  # all seen
+        >>> from bonmeter.pools.identity import as_log_probs
+        >>> log_probs = as_log_probs(np.log([[0.5, 0.25, 0.25]]), None)
+        >>> distinct = distinct_responses(log_probs, np.array([[0.0, 1.0, 2.0]]))
+        >>> segments_of(distinct).start.round(15).tolist()  # all seen
         [0.0, 0.5, 0.75]
     """
     nothing = np.zeros(distinct.mass.size, dtype=np.bool_)
@@ -140,14 +114,10 @@ def segments_of_ranks(reward: FloatArray) -> Segments:
         >>> segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]])).mass.round(15).tolist()
         [0.5, 0.5]
     """
-    distinct = distinct_responses(np.full_like(reward, -np.inf), reward)
+    nothing = np.zeros_like(reward)
+    distinct = distinct_responses(LogProbs(nothing - IMPROBABLE, nothing, 0.0), reward)
     tied = distinct.draws > 1
     return _segments(distinct, tied, tied, tied)
-
-
-def shows_one_class(s: Segments) -> BoolArray:
-    """Whether a pool shows a single tie class, and nothing of what may be missing beside it."""
-    return np.asarray(np.bincount(s.pool, minlength=s.pools) == 1)
 
 
 def _shared(d: Distinct) -> BoolArray:
@@ -155,7 +125,7 @@ def _shared(d: Distinct) -> BoolArray:
     from scipy.special import bdtrc
 
     repeated = np.flatnonzero(d.draws > 1)
-    mass = np.maximum(d.mass[repeated], 1e-100)
+    mass = np.clip(d.mass[repeated] * np.exp(d.error[repeated]), 1e-100, 1.0)
     seen = -np.expm1(_log_unseen(mass, d.size))
     chance = np.ones(d.mass.size)
     chance[repeated] = bdtrc(d.draws[repeated] - 1, d.size, mass) / seen
@@ -228,6 +198,9 @@ def _segments(d: Distinct, tied: BoolArray, shared: BoolArray, counted: BoolArra
         "bounded": (largest < seen, no, largest < seen),
         "variance": (below * around, inside * squares, above * around),
         "terms": (one, np.add.reduceat(np.where(shared, d.draws, 1), start), one),
+        "unseen": (below * size, inside * size, above * size),
+        "error": (0 * seen, np.add.reduceat(d.mass * np.expm1(d.error), start), 0 * seen),
+        "piece_error": (d.error[start], 0 * seen, d.error[start]),
     }
     return _assembled(d, missing, pool, columns)
 
@@ -244,7 +217,8 @@ def _assembled(
     rows["start"] = np.maximum(end - rows["mass"], 0.0)
     kept = rows["mass"] > 0
     kept_rows = {name: row[kept] for name, row in rows.items()}
-    return Segments(d.pools, d.size, missing, pool[kept], **kept_rows)
+    classes = pool_sum(d.pool, d.first_of_class, d.pools)
+    return Segments(d.pools, d.size, missing, classes, pool[kept], **kept_rows)
 
 
 def _class_of(d: Distinct) -> IndexArray:
@@ -263,12 +237,22 @@ def _around(pool: IndexArray, alone: BoolArray, pools: int) -> tuple[FloatArray,
 
 
 def pool_sum(pool: IndexArray, values: NDArray[Any], pools: int) -> FloatArray:
-    """Sums of the values of each pool, shape (pools,)."""
+    """Sums of the values of each pool, shape (pools,).
+
+    Examples:
+        >>> pool_sum(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0]), 2).tolist()
+        [3.0, 5.0]
+    """
     return np.bincount(pool, values, minlength=pools).astype(np.float64, copy=False)
 
 
 def pool_cumsum(pool: IndexArray, values: FloatArray, pools: int) -> FloatArray:
-    """Sums up to and including each value, within its pool."""
+    """Sums up to and including each value, within its pool.
+
+    Examples:
+        >>> pool_cumsum(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0]), 2).tolist()
+        [1.0, 3.0, 5.0]
+    """
     start = np.searchsorted(pool, np.arange(pools))
     column = np.arange(pool.size) - start[pool]
     table = np.zeros((pools, int(column.max(initial=0)) + 1))

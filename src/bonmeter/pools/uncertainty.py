@@ -12,7 +12,7 @@ import numpy as np
 
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.gaps import CONTINUUM, pieces_of, second_slopes
-from bonmeter.pools.layout import ROUNDING, Segments, pool_cumsum, pool_sum, shows_one_class
+from bonmeter.pools.layout import ROUNDING, Segments, pool_cumsum, pool_sum
 
 __all__ = ["Gap", "deviations", "gap_and_error", "unseen_class"]
 
@@ -41,9 +41,11 @@ def gap_and_error(segments: Segments, n: int) -> Gap:
         n: a whole number >= 2.
 
     Examples:
-        >>> from bonmeter.pools.layout import distinct_responses, segments_of
-        >>> log_prob, reward = np.log([[0.5, 0.5]]), np.array([[0.0, 1.0]])
-        >>> found = gap_and_error(segments_of(distinct_responses(log_prob, reward)), 2)
+        >>> from bonmeter.pools.identity import as_log_probs, distinct_responses
+        >>> from bonmeter.pools.layout import segments_of
+        >>> log_probs = as_log_probs(np.log([[0.5, 0.5]]), None)
+        >>> segments = segments_of(distinct_responses(log_probs, np.array([[0.0, 1.0]])))
+        >>> found = gap_and_error(segments, 2)
         >>> float(found.gap[0].round(12)), float(found.error[0])  # all seen: exact
         (0.062335144619, 0.0)
     """
@@ -64,7 +66,7 @@ def gap_and_error(segments: Segments, n: int) -> Gap:
     error, residual = np.sqrt(np.maximum(squared - 2 * across, 0.0)), np.sqrt(across + unknown**2)
     # a Poisson number of like terms tells its variance as twice as many squared normals would
     moves = squared > ROUNDING**2
-    still = np.where(shows_one_class(segments), 1.0, _total(segments, segments.terms))
+    still = np.where(segments.classes == 1, 1.0, _total(segments, segments.terms))
     like = squared**2 / _positive(_total(segments, share**2 / segments.terms))
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
     return Gap(
@@ -74,6 +76,31 @@ def gap_and_error(segments: Segments, n: int) -> Gap:
         np.where(moves, residual, unknown),
         np.where(segments.missing > 0, df, np.inf),
     )
+
+
+def precision_error(segments: Segments, n: int) -> FloatArray:
+    """How far the gap can be off because log-probabilities are, to first order, in nats.
+
+    Every seen mass is off by its error in the worst direction, against the unseen mass, which makes
+    up for it, or, where there is none, against all; pieces are off as their seen neighbour is.
+
+    Examples:
+        >>> from bonmeter.pools.identity import as_log_probs, distinct_responses
+        >>> from bonmeter.pools.layout import segments_of
+        >>> log_probs = as_log_probs(np.log([[0.5, 0.5]]), 0.01)
+        >>> segments = segments_of(distinct_responses(log_probs, np.array([[0.0, 1.0]])))
+        >>> float(precision_error(segments, 2)[0].round(4))
+        0.0005
+    """
+    if n == 1 or not (segments.error.any() or segments.piece_error.any()):
+        return np.zeros(segments.pools)
+    pieces = pieces_of(segments, n)
+    effect = pieces.growth - _up_to(segments, pieces.number * pieces.shift)
+    weight = np.where((segments.missing > 0)[segments.pool], segments.unseen, segments.mass)
+    mean = _total(segments, weight * effect) / _positive(_total(segments, weight))
+    apart = segments.error * np.abs(effect - mean[segments.pool])
+    pieces_off = pieces.number * pieces.gap * np.expm1(2 * segments.piece_error)
+    return _total(segments, apart + np.where(segments.tied, 0.0, pieces_off))
 
 
 def unseen_class(segments: Segments, chance: float) -> FloatArray:
@@ -93,7 +120,7 @@ def unseen_class(segments: Segments, chance: float) -> FloatArray:
         0.0295
     """
     missed = -np.expm1(np.log(chance) / segments.size)
-    return np.where(shows_one_class(segments), np.minimum(missed, segments.missing), 0.0)
+    return np.where(segments.classes == 1, np.minimum(missed, segments.missing), 0.0)
 
 
 def deviations(found: Gap, quantile: FloatArray) -> tuple[FloatArray, FloatArray]:

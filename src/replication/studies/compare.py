@@ -176,6 +176,8 @@ def _intervals(
 ) -> dict[str, Interval]:
     formula = np.broadcast_to(analytical_kl(n), (len(reward), n.size))
     return {
-        method: kl_interval(log_prob, reward, n, method, level=LEVEL, response=response)
+        method: kl_interval(
+            log_prob, reward, n, method, level=LEVEL, response=response, precision=0.0
+        )
         for method in METHODS
     } | {FORMULA: Interval(formula, formula, formula, np.full(formula.shape, np.inf))}

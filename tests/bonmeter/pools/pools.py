@@ -8,7 +8,16 @@ import mpmath
 import numpy as np
 
 from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.identity import Distinct, as_log_probs, distinct_responses
+from bonmeter.pools.subsets import IndexArray
 from replication.studies.simulate import draw_responses
+
+
+def distinct(
+    log_prob: FloatArray, reward: FloatArray, response: IndexArray | None = None
+) -> Distinct:
+    """The distinct responses of pools with exact log-probabilities."""
+    return distinct_responses(as_log_probs(log_prob, 0.0), reward, response)
 
 
 def draw(responses: tuple[FloatArray, FloatArray], *size: int, seed: int = 0) -> tuple[Any, Any]:

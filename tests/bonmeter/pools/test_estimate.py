@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl, exact_kl, kl_gap
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
+from bonmeter.pools import estimate
 from bonmeter.pools.estimate import (
     METHODS,
     best_of_n_weights,
@@ -23,12 +25,12 @@ from bonmeter.pools.estimate import (
     kl_interval,
     mean_interval,
 )
-from bonmeter.pools.layout import distinct_responses, segments_of
+from bonmeter.pools.layout import segments_of
 from bonmeter.pools.uncertainty import deviations, gap_and_error
 from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
 from replication.studies.compare import errors_of
 from replication.studies.simulate import draw_responses
-from tests.bonmeter.pools.pools import draw
+from tests.bonmeter.pools.pools import distinct, draw
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_only_which_responses_are_seen_matters_not_how_often() -> None:
     )
 
 
-@pytest.mark.parametrize("log_prob", [-40.0, -800.0, -1e6, -np.inf])
+@pytest.mark.parametrize("log_prob", [-40.0, -800.0, -1e6])
 def test_improbable_responses_are_a_continuum(log_prob: float) -> None:
     n = np.arange(1, 31)
     for method in METHODS:
@@ -81,7 +83,7 @@ def test_improbable_responses_are_a_continuum(log_prob: float) -> None:
         np.testing.assert_allclose(found, analytical_kl(n), rtol=1e-13)
 
 
-@pytest.mark.parametrize("log_prob", [-1e6, -np.inf])
+@pytest.mark.parametrize("log_prob", [-800.0, -1e6])
 def test_equal_pairs_that_cannot_be_one_response_are_tied(log_prob: float) -> None:
     reward = np.repeat([0.0, 1.0], [12, 8])
     n = np.arange(1, 21)
@@ -111,8 +113,8 @@ def test_named_responses_are_not_taken_as_one() -> None:
     named = estimate_kl(log_prob, reward, 5, response=[f"text {i}" for i in range(20)])
     halves = exact_kl(Policy.from_probabilities([0.5, 0.5]), 5)
     assert named == pytest.approx(float(halves), abs=0.03)
-    one_each = estimate_kl(log_prob, reward, 5, response=reward)
-    assert one_each > named + 0.2
+    with pytest.raises(ValueError, match="10 times of 20"):
+        estimate_kl(log_prob, reward, 5, response=reward)
 
 
 pools = st.integers(0, 10**6).map(
@@ -198,8 +200,8 @@ def test_a_pool_of_one_class_can_have_missed_another(size: int) -> None:
         above, below = analytical_kl(n) * (1 - 0.05 ** (n / size)), kl_estimator(chance, n)
         np.testing.assert_allclose(found.upper, np.maximum(above, below))
         assert np.all(found.df == 2)
-    likely = np.full(size, np.log(0.999 / size))  # no more than 0.001 can have been missed
-    found = kl_interval(likely, reward, n, response=np.arange(size))
+    likely = np.full(size, np.log(0.999))  # no more than 0.001 can have been missed
+    found = kl_interval(likely, reward, n, response=np.zeros(size))
     above, below = analytical_kl(n) * (1 - 0.999**n), kl_estimator(np.log(0.999), n)
     np.testing.assert_allclose(found.upper, np.maximum(above, below))
 
@@ -232,6 +234,17 @@ def test_intervals_cover_where_the_gap_is_flat_in_the_pass_rate() -> None:
     assert np.all((covered > 0.925) & (covered < 0.975))
 
 
+def resampled_estimates(
+    drawn: Any,  # noqa: ANN401 # integers
+    responses: tuple[FloatArray, FloatArray],
+    n: list[int],
+) -> FloatArray:
+    """Estimates that do not refuse pools whose responses repeat as they cannot."""
+    log_prob, reward = responses
+    segments = segments_of(distinct(log_prob[drawn], reward[drawn], drawn), identified=True)
+    return np.stack([analytical_kl(k) - gap_and_error(segments, k).gap for k in n], axis=-1)
+
+
 def test_resampling_the_pool_covers_too_rarely() -> None:
     """The bootstrap, the usual choice: a resampled pool misses responses that the pool has."""
     log_prob, reward = zipf(1.0, 1000, "ascending")
@@ -239,7 +252,8 @@ def test_resampling_the_pool_covers_too_rarely() -> None:
     kl = exact_kl(Policy(log_prob, reward), n)
     drawn = draw_responses(log_prob, (pools, 128), rng)
     again = drawn[np.arange(pools)[:, None, None], rng.integers(128, size=(pools, resamples, 128))]
-    values = estimate_kl(log_prob[again], reward[again], n, response=again)
+    values = resampled_estimates(again.reshape(-1, 128), (log_prob, reward), n)
+    values = values.reshape(pools, resamples, -1)
     lower, upper = np.quantile(values, [0.025, 0.975], axis=1)
     ours = kl_interval(log_prob[drawn], reward[drawn], n, response=drawn)
     resampled = ours._replace(lower=lower, upper=upper)
@@ -272,7 +286,7 @@ POOL = ([-3.0, -3.0], [0.0, 1.0])
         (lambda: estimate_kl(*POOL, 1, "best"), r"method = 'best': expected one of rank-corrected"),
         (
             lambda: estimate_kl([0.1, -1], [0, 1], 1),
-            r"log_prob\[0\] = .*0.1.*: expected a natural log",
+            r"log_prob\[0\] = .*0.1.*: expected a finite natural log",
         ),
         (lambda: estimate_kl([np.nan, -1], [0, 1], 1), r"log_prob\[0\] = "),
         (
@@ -286,14 +300,14 @@ POOL = ([-3.0, -3.0], [0.0, 1.0])
         ),
         (lambda: estimate_kl([], [], 1), r"reward has shape \(0,\): expected at least one"),
         (lambda: estimate_kl([-0.1, -0.1], [0, 1], 1), r"sum to 1.8\d*: expected at most 1"),
-        (lambda: estimate_kl(*POOL, 1, response=[1]), r"response has shape \(1,\)"),
+        (lambda: estimate_kl(*POOL, 1, response=[1]), r"response has 1 entries: expected 2"),
         (lambda: kl_interval(*POOL, 2, "paper"), r"n = .*: expected a whole number from 1 to 1"),
         (lambda: kl_interval(*POOL, 1, level=1.0), r"level = 1.0: expected a number strictly"),
         (
             lambda: estimate_win_rate([1.0, 2.0], 2),
             r"n = .*2.0.*: expected a whole number from 1 to 1",
         ),
-        (lambda: estimate_win_rate(["a"], 1), r"reward must hold real numbers"),
+        (lambda: estimate_win_rate(["a"], 1), r"reward\[0\] = 'a': expected a real number"),
         (lambda: mean_interval([1.0]), r"estimates has shape \(1,\): expected at least 2"),
         (lambda: mean_interval([1.0, np.nan]), r"estimates\[1\] = "),
         (lambda: mean_interval([1.0, 2.0], level=0), r"level = 0"),
@@ -311,10 +325,11 @@ def test_an_end_is_at_most_four_times_as_far_as_without_the_logit() -> None:
     """Little unseen mass beside a likely response: the logit alone would go much farther."""
     log_prob = np.log(np.append(0.989, np.full(5, 1e-3 / 6)))
     reward = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-    distinct = distinct_responses(log_prob[None], reward[None], np.arange(6)[None])
-    found = gap_and_error(segments_of(distinct, identified=True), 3)
+    responses = distinct(log_prob[None], reward[None], np.arange(6)[None])
+    segments = segments_of(responses, identified=True)
+    found = gap_and_error(segments, 3)
     _, down = deviations(found, t.ppf([0.975], found.df))
-    interval = kl_interval(log_prob, reward, 3, response=np.arange(6))
+    interval = estimate._logit_interval(segments, 3, 0.975)
     assert interval.upper - interval.estimate == pytest.approx(4 * down.item())
 
 
@@ -332,3 +347,20 @@ def test_the_papers_interval_is_the_jackknife_with_students_n_minus_1(size: int)
     assert [interval.lower, interval.upper] == pytest.approx(
         [interval.estimate - half, interval.estimate + half]
     )
+
+
+def test_no_mean_interval_passes_what_is_proved() -> None:
+    """Eight prompts of 64 candidates: the formula bounds every KL, n/(n+1) every win rate."""
+    n = np.array([2, 8])
+    responses = dirichlet(1.0, 2000, np.random.default_rng(1))
+    log_prob, reward = draw(responses, 8, 64)
+    reward[0] = 0  # one prompt of the same reward throughout, where best-of-n does nothing
+    kl, bound = estimate_kl(log_prob, reward, n), analytical_kl(n)
+    free, found = mean_interval(kl), mean_interval(kl, within=(0.0, bound))
+    assert np.any(free.upper > bound)  # the control
+    np.testing.assert_array_equal(found.upper, np.minimum(free.upper, bound))
+    np.testing.assert_array_equal(found.lower, free.lower)
+    win_rate = estimate_win_rate(reward, n)
+    assert np.all(mean_interval(win_rate, within=(0.5, n / (n + 1))).upper <= n / (n + 1))
+    with pytest.raises(ValueError, match=r"mean of estimates\[1\] = .*expected from 0.0 to 1.0"):
+        mean_interval([[0.5, 2.0], [0.5, 2.0]], within=(0.0, 1.0))

@@ -30,7 +30,9 @@ def test_slopes_are_derivatives(n: int, ends: tuple[float, float]) -> None:
 def test_shift_is_a_derivative_on_both_sides_of_its_switch(p: float) -> None:
     one, no = np.array([1.0]), np.array([False])
     start = one * 0.8 - 0.5 * p
-    segments = Segments(1, 9, one, np.array([0]), start, p * one, p * one, no, no, one, one)
+    segments = Segments(
+        1, 9, one, one, np.array([0]), start, p * one, p * one, no, no, one, one, *[one] * 3
+    )
     with mpmath.workdps(40):
         slope = mpmath.diff(lambda u: gap(12, u - p / mpmath.mpf(2), u + p / mpmath.mpf(2)), 0.8)
     found = gaps.pieces_of(segments, 12).shift
@@ -56,7 +58,19 @@ def test_pieces_of_a_segment_add_up_to_its_gap(n: int, start: float) -> None:
     p, mass = 1e-3, 0.1
     one, no = np.array([1.0]), np.array([False])
     segments = Segments(
-        1, 9, one, np.array([0]), start * one, mass * one, p * one, no, no, one, one
+        1,
+        9,
+        one,
+        one,
+        np.array([0]),
+        start * one,
+        mass * one,
+        p * one,
+        no,
+        no,
+        one,
+        one,
+        *[one] * 3,
     )
     found = gaps.pieces_of(segments, n)
     ends = np.linspace(start, start + mass, 101)

@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import poisson
 
 from bonmeter.pools import layout
-from bonmeter.pools.layout import Distinct, distinct_responses, segments_of
+from bonmeter.pools.identity import Distinct
+from bonmeter.pools.layout import segments_of
 from replication.policies.families import dirichlet, uniform, verifier
-from tests.bonmeter.pools.pools import draw
+from tests.bonmeter.pools.pools import distinct, draw
 
 
 def test_counts_reveal_pairs_that_stand_for_three_responses_each() -> None:
@@ -21,8 +22,8 @@ def test_counts_reveal_pairs_that_stand_for_three_responses_each() -> None:
     drawn = np.random.default_rng(0).choice(pair.size, size=(60, 1500), p=np.exp(log_prob))
     masses = []
     for response, identified in ((None, False), (drawn, True), (None, True)):
-        distinct = distinct_responses(log_prob[drawn], reward[drawn], response)
-        segments = segments_of(distinct, identified=identified)
+        responses = distinct(log_prob[drawn], reward[drawn], response)
+        segments = segments_of(responses, identified=identified)
         top = segments.start + segments.mass > 1 - 1e-9
         masses.append(segments.mass[top].mean())
     guessed, named, misled = masses
@@ -37,7 +38,7 @@ def test_segments_fill_the_unit_interval() -> None:
         verifier(0.2, 9, 30),
         uniform(400),
     ):
-        segments = segments_of(distinct_responses(*draw(responses, 20, 40)))
+        segments = segments_of(distinct(*draw(responses, 20, 40)))
         for pool in range(20):
             mine = segments.pool == pool
             end = segments.start[mine] + segments.mass[mine]
@@ -52,9 +53,7 @@ def test_a_class_seen_once_is_like_most_of_its_pool() -> None:
         np.append(np.arange(20) % 2, 2)[None],
         np.append(np.arange(20), 19)[None],
     )
-    first, second = (
-        segments_of(distinct_responses(log_prob, r * 1.0)) for r in (mostly_tied, mostly_alone)
-    )
+    first, second = (segments_of(distinct(log_prob, r * 1.0)) for r in (mostly_tied, mostly_alone))
     assert first.tied.tolist() == [True, True, True]
     assert first.mass[-1] > 0.04  # not only its one seen response
     assert second.tied.sum() == 1
@@ -62,7 +61,7 @@ def test_a_class_seen_once_is_like_most_of_its_pool() -> None:
 
 def test_seen_responses_leave_equal_gaps_around_them() -> None:
     """As N draws of a continuum do on average: N + 1 gaps, the outer ones like the others."""
-    segments = segments_of(distinct_responses(np.full((1, 9), np.log(0.01)), np.arange(9.0)[None]))
+    segments = segments_of(distinct(np.full((1, 9), np.log(0.01)), np.arange(9.0)[None]))
     seen = np.isclose(segments.mass, 0.01, rtol=1e-12)
     middle = (segments.start + 0.5 * segments.mass)[seen]
     np.testing.assert_allclose(middle, np.arange(1, 10) * 0.091 + np.arange(9) * 0.01 + 0.005)
@@ -99,7 +98,7 @@ def test_counts_are_used_from_two_standard_deviations_of_excess(counts: bool) ->
 
 def _with_repeats(repeats: int) -> Distinct:
     pair = np.concatenate([np.arange(1000), np.arange(repeats)])[None]
-    return distinct_responses(np.log(1e-4) + 1e-9 * pair, (pair % 2).astype(float))
+    return distinct(np.log(1e-4) + 1e-9 * pair, (pair % 2).astype(float))
 
 
 def _excess(d: Distinct) -> float:

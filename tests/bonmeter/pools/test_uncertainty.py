@@ -17,10 +17,10 @@ from bonmeter.pools import gaps, uncertainty
 from bonmeter.pools.estimate import (
     kl_interval,
 )
-from bonmeter.pools.layout import distinct_responses, segments_of, segments_of_ranks
+from bonmeter.pools.layout import segments_of, segments_of_ranks
 from bonmeter.pools.uncertainty import Gap, deviations, gap_and_error
 from replication.policies.families import dirichlet
-from tests.bonmeter.pools.pools import draw, gap
+from tests.bonmeter.pools.pools import distinct, draw, gap
 
 
 def test_two_tied_classes_follow_the_binomial_delta_method() -> None:
@@ -97,7 +97,7 @@ def test_ends_of_classes_that_do_not_touch_are_apart() -> None:
 
 def test_interval_is_students_on_the_logit() -> None:
     log_prob, reward = draw(dirichlet(0.3, 50, np.random.default_rng(1)), 40)
-    segments = segments_of(distinct_responses(log_prob[None], reward[None]))
+    segments = segments_of(distinct(log_prob[None], reward[None]))
     found = gap_and_error(segments, 4)
     missing, error, df = found.gap.item(), found.error.item(), found.df.item()
     formula = float(analytical_kl(4))
