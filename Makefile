@@ -10,7 +10,8 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all environment test lint format bench figures audit study readme report lock clean help
+.PHONY: all environment test test-lowest lint format bench figures audit study readme report lock \
+    clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -18,16 +19,25 @@ all: $(READY) ## set up the environment and run the whole pipeline (the default)
 environment: $(READY) ## only set up the environment, .venv
 
 # Made anew when the lock file changes or an earlier attempt was interrupted.
-$(READY): requirements.txt
+$(VENV)/.locked: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(UV) pip install --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements.txt
-	$(VENV)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "bonmeter.pth").write_text("$(CURDIR)/src")'
+	touch $@
+
+# Both packages, editable, built by the locked setuptools: nothing else is fetched.
+$(READY): $(VENV)/.locked pyproject.toml
+	$(UV) pip install --python $(VENV)/bin/python --no-build-isolation --no-deps --editable .
 	touch $@
 
 test: $(READY) ## run every test
 	$(RUN) pytest
+
+test-lowest: $(READY) ## run the library's tests at the lowest versions of what it declares
+	$(UV) venv --clear --python $(VENV)/bin/python $(VENV)/lowest
+	$(UV) pip install --python $(VENV)/lowest/bin/python --resolution lowest-direct '.[certify,test]'
+	$(VENV)/lowest/bin/python -m pytest tests/bonmeter src/bonmeter
 
 lint: $(READY) ## run the linters, the formatters' checks and the type checker
 	$(RUN) pytest tests/workflow/test_lint.py
@@ -63,8 +73,8 @@ lock: $(READY) ## update requirements.txt after a change of pyproject.toml (UV_A
 
 clean: ## remove what was made, except the environment and the figures
 	rm -rf results logs report.html report.zip .snakemake .benchmarks .hypothesis
-	rm -rf .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build src/*.egg-info
 	find src tests workflow benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

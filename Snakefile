@@ -5,14 +5,10 @@ from snakemake.utils import min_version
 min_version("9.16")
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
-
-
-# Inert unless apptainer is asked for; the linter wants each rule's environment named.
-container: "docker://python:3.11.7-slim-bookworm"
 
 
 include: "workflow/rules/common.smk"

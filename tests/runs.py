@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,20 +18,18 @@ TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text(encod
 
 
 def copy_project(folder: Path) -> Path:
-    """What git tracks, and what it would if all were added."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
+    """All but what .gitignore names; it need not be a checkout."""
+    shutil.copytree(ROOT, folder, ignore=_ignored, dirs_exist_ok=True)
     return folder
+
+
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    """Of a folder's entries. A pattern that begins with a slash speaks of the top only."""
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    patterns = [".git", *(each.strip("/") for each in lines if not each.startswith("/"))]
+    if Path(folder) == ROOT:
+        patterns += [each.strip("/") for each in lines]
+    return shutil.ignore_patterns(*patterns)(folder, names)
 
 
 def configure(project: Path, config: Mapping[str, Any]) -> None:
@@ -38,9 +37,11 @@ def configure(project: Path, config: Mapping[str, Any]) -> None:
 
 
 def run_snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """On the packages of the project, as if it had been installed."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "all", *arguments],
         cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

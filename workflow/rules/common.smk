@@ -1,16 +1,11 @@
 """What the rules share: the library, the checked config, the claims, the grid of n."""
 
 import os
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "src"))
-# Jobs inherit it; it comes before any installed version of the library.
-inherited = os.environ.get("PYTHONPATH")
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, (str(ROOT / "src"), inherited))))
+ROOT = Path(workflow.current_basedir).parents[1]  # not where a workflow that uses this one lies
 
 from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
 from replication.pipeline.config import read_yaml, validate_config
@@ -50,12 +45,12 @@ wildcard_constraints:
 
 def in_project(path):
     """A file of the project, also where the results go elsewhere (--directory)."""
-    return os.path.relpath(ROOT / path)
+    return local(os.path.relpath(ROOT / path))
 
 
 def library(script):
     """The library modules a script runs on: an edit of one must rerun the rule."""
-    return [os.path.relpath(module) for module in library_modules(ROOT / script)]
+    return [local(os.path.relpath(module)) for module in library_modules(ROOT / script)]
 
 
 def of_family(family):

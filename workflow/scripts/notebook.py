@@ -10,7 +10,6 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from replication.pipeline.io import atomic_path, log_to
-from replication.pipeline.provenance import SOURCE
 
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}
@@ -39,8 +38,7 @@ def execute(path: str) -> NotebookNode:
         record_timing=False,
         resources={"metadata": {"path": os.getcwd()}},
     )
-    # the kernel is a process of its own: it inherits neither the module path nor the log
-    client.execute(env=os.environ | {"PYTHONPATH": str(SOURCE)}, stderr=sys.stderr)
+    client.execute(stderr=sys.stderr)  # the kernel is a process with a log of its own
     return notebook
 
 
