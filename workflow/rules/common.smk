@@ -17,7 +17,7 @@ DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 try:
     for path in (*workflow.configfiles, *workflow.overwrite_configfiles):
         read_yaml(path)  # Snakemake's own reader lets a key appear twice
-    validate_config(config, read_yaml(ROOT / "workflow/schemas/config.schema.yaml"))
+    validate_config(config)
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
     N_GRID = integer_grid(**config["n_grid"])
     reject_unknown(CLAIMS, config["policies"], [*N_GRID, *config["certification"]["n"]])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError, validators
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from replication.pipeline.settings import Config, PolicyOf
 from replication.policies.families import make_responses
 
 __all__ = ["read_yaml", "validate_config"]
@@ -67,70 +69,127 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
             yield from _repeated_keys(value)
 
 
-def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+def validate_config(config: object) -> None:
     """Reject a configuration that cannot be run, naming the first wrong key (ours).
 
-    What the schema cannot say (probabilities that sum to 1, say) is found by building the responses
+    What the models cannot say (probabilities that sum to 1, say) is found by building the responses
     of every policy: a tenth of a second for a million of them.
 
     Args:
         config: the content of config/config.yaml.
-        schema: the content of workflow/schemas/config.schema.yaml. Its descriptions end the
-            messages. It must require the keys seed and policies.
 
     Raises:
         ValueError: if a key is unknown, is missing, or has a value that is not allowed; nan and
             infinity are no numbers, and a whole number has no decimal point.
 
     Examples:
-        >>> n = {"description": "a whole number >= 1", "type": "integer", "minimum": 1}
-        >>> schema = {"description": "a mapping with the key n", "properties": {"n": n}}
-        >>> validate_config({"n": 0}, schema)
+        >>> validate_config({"sead": 0})
         Traceback (most recent call last):
-        ValueError: n = 0: expected a whole number >= 1
+        ValueError: config has the unknown key 'sead': expected a mapping with ...
     """
-    errors = sorted(_Validator(schema).iter_errors(config), key=_outermost_first)
-    if errors:
-        raise ValueError(f"{_subject(errors[0])}: expected {errors[0].schema['description']}")
-    for name, policy in config["policies"].items():
+    try:
+        checked = Config.model_validate(config)
+    except ValidationError as error:
+        first = min(map(_fault, error.errors()), key=_outermost_first)
+        raise ValueError(f"{first.subject}: expected {_description(first.described)}") from None
+    for name, policy in checked.policies.items():
         try:
-            make_responses(policy["family"], policy["parameters"], config["seed"])
+            make_responses(policy.family, policy.parameters.model_dump(), checked.seed)
         except ValueError as error:
             raise ValueError(f"policies.{name}.parameters.{error}") from None
 
 
-def _is_whole(_: object, value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+Location = tuple[int | str, ...]
+"""Keys and positions that lead to an entry; after a policy's name comes that of its family."""
 
 
-def _is_finite(_: object, value: object) -> bool:
-    return _is_whole(_, value) or (isinstance(value, float) and math.isfinite(value))
+class _Fault(NamedTuple):
+    subject: str
+    """What is wrong."""
+
+    described: Location
+    """The entry whose description says what is expected."""
+
+    unknown: bool = False
+    """It is a key that is wrong, not its value."""
 
 
-# JSON knows no nan: every comparison with it is false, so it would pass as a probability
-_Validator = validators.extend(
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"integer": _is_whole, "number": _is_finite}
-    ),
-)
+def _fault(error: ErrorDetails) -> _Fault:
+    location, found = error["loc"], error["input"]
+    outer, last = location[:-1], location[-1] if location else ""
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_key(outer, last)
+        case "missing":
+            return _missing_key(outer, last)
+        case "union_tag_not_found":  # and nothing else was looked at
+            unknown = (key for key in found if key not in PolicyOf.model_fields)
+            return next(
+                (_unknown_key(location, key) for key in unknown), _missing_key(location, "family")
+            )
+        case "union_tag_invalid":
+            return _wrong_value((*location, "any", "family"), found["family"])
+    if last == "[key]":
+        mapping = outer[:-1]
+        return _Fault(f"{_path(mapping)} has the key {found!r}", (*mapping, last), unknown=True)
+    return _wrong_value(location, found)
 
 
-def _outermost_first(error: ValidationError) -> tuple[int, bool]:
+def _unknown_key(mapping: Location, key: object) -> _Fault:
+    return _Fault(f"{_path(mapping)} has the unknown key {key!r}", mapping, unknown=True)
+
+
+def _missing_key(mapping: Location, key: object) -> _Fault:
+    return _Fault(f"{_path(mapping)} has no key {key!r}", mapping)
+
+
+def _wrong_value(location: Location, value: object) -> _Fault:
+    return _Fault(f"{_path(location)} = {reprlib.repr(value)}", location)
+
+
+def _outermost_first(fault: _Fault) -> tuple[int, bool]:
     """Of a key and its misspelling, only the misspelling is a fault: unknown keys come first."""
-    return len(error.absolute_path), error.validator != "additionalProperties"
+    return len(_keys(fault.described)), not fault.unknown
 
 
-def _subject(error: ValidationError) -> str:
-    place = error.json_path.removeprefix("$").removeprefix(".") or "config"
-    if error.validator == "additionalProperties":
-        return f"{place} has the unknown key {_first(error.instance, error.schema['properties'])}"
-    if error.validator == "required":
-        return f"{place} has no key {_first(error.validator_value, error.instance)}"
-    if "propertyNames" in error.absolute_schema_path:
-        return f"{place} has the key {error.instance!r}"
-    return f"{place} = {reprlib.repr(error.instance)}"
+def _keys(location: Location) -> Location:
+    """Without the families, which are no keys."""
+    return location[:2] + location[3:] if location[:1] == ("policies",) else location
 
 
-def _first(keys: Mapping[str, Any] | list[str], known: Mapping[str, Any]) -> str:
-    return next(repr(key) for key in keys if key not in known)
+def _path(location: Location) -> str:
+    keys = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in _keys(location))
+    return "".join(keys).removeprefix(".") or "config"
+
+
+def _description(location: Location) -> str:
+    """Of the entry, or of the innermost around it that has one."""
+    node = _schema()
+    description: str = node["description"]
+    for key in location:
+        node = _definition(_entry(node, key))
+        description = node.get("description", description)
+    return description[0].lower() + description[1:].removesuffix(".")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Config.model_json_schema()
+
+
+def _entry(node: dict[str, Any], key: int | str) -> Any:  # noqa: ANN401 - a schema is JSON
+    """What the schema of a list or mapping says of an entry."""
+    if "discriminator" in node:
+        families = node["discriminator"]["mapping"]
+        return {"$ref": families.get(key, families["binary"])}
+    if key == "[key]":
+        return node["propertyNames"]
+    if "properties" in node:
+        return node["properties"][key]
+    return node["items"] if "items" in node else next(iter(node["patternProperties"].values()))
+
+
+def _definition(node: dict[str, Any]) -> dict[str, Any]:
+    """With what it refers to."""
+    definitions: dict[str, dict[str, Any]] = _schema()["$defs"]
+    return definitions.get(node.get("$ref", "").removeprefix("#/$defs/"), {}) | node
