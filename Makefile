@@ -2,6 +2,10 @@ PYTHON ?= python3
 CORES ?= all
 UV_VERSION := 0.13.9
 
+# Extras of pyproject.toml: those of the locked environment, and those that the library's tests need.
+LOCKED := certify dev pipeline test
+LIBRARY := certify test
+
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
@@ -10,8 +14,8 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all environment test test-lowest lint format bench figures audit study readme report lock \
-    clean help
+.PHONY: all environment test test-lowest lint format bench figures audit study readme report \
+    schema lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -36,7 +40,9 @@ test: $(READY) ## run every test
 
 test-lowest: $(READY) ## run the library's tests at the lowest versions of what it declares
 	$(UV) venv --clear --python $(VENV)/bin/python $(VENV)/lowest
-	$(UV) pip install --python $(VENV)/lowest/bin/python --resolution lowest-direct '.[certify,test]'
+	$(UV) pip compile --resolution lowest-direct --python $(VENV)/bin/python $(LIBRARY:%=--extra %) \
+	    --output-file $(VENV)/lowest.txt pyproject.toml
+	$(UV) pip sync --python $(VENV)/lowest/bin/python $(VENV)/lowest.txt
 	$(VENV)/lowest/bin/python -m pytest tests/bonmeter src/bonmeter
 
 lint: $(READY) ## run the linters, the formatters' checks and the type checker
@@ -67,8 +73,11 @@ readme: $(READY) ## bring the tables of the README and docs/ up to date (after a
 report: all ## write report.html
 	$(SNAKEMAKE) --report report.html
 
+schema: $(READY) ## write the schema of config.yaml after a change of its models
+	$(RUN) replication.pipeline.settings > workflow/schemas/config.schema.yaml
+
 lock: $(READY) ## update requirements.txt after a change of pyproject.toml (UV_ARGS=--upgrade: all of it)
-	$(UV) pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
+	$(UV) pip compile --universal --python-version 3.11 $(LOCKED:%=--extra %) --generate-hashes \
 	    --no-header $(UV_ARGS) --output-file requirements.txt pyproject.toml
 
 clean: ## remove what was made, except the environment and the figures

@@ -117,6 +117,8 @@ def tabulate(folder: Path) -> Path:
         NAMES,
         tables(folder, "policies"),
         tables(folder, "exact"),
+        CONFIG["rivals"]["n"],
+        CONFIG["rivals"]["softness"],
         *tables(folder, "tradeoffs", ["policies", "rivals", "curves", "thresholds"]),
     )
     policies = dict(zip(NAMES, tables(folder, "policies"), strict=True))

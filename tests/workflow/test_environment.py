@@ -23,10 +23,13 @@ def by_name(requirements: list[str]) -> dict[str, SpecifierSet]:
     return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
 
 
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+[LOCKED] = re.findall(r"^LOCKED := (.*)$", MAKEFILE, re.MULTILINE)
+
 DECLARED = by_name(
     [
         *PROJECT["dependencies"],
-        *(text for extra in PROJECT["optional-dependencies"].values() for text in extra),
+        *(text for extra in LOCKED.split() for text in PROJECT["optional-dependencies"][extra]),
     ]
 )
 
@@ -43,8 +46,10 @@ def test_conda_environment_is_that_of_pyproject() -> None:
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python = f"python{PROJECT['requires-python']}"
     declared = {CONDA_NAMES.get(name, name): bounds for name, bounds in DECLARED.items()}
+    *packages, installed = conda["dependencies"]
     assert conda["name"] == PROJECT["name"]
-    assert by_name(conda["dependencies"]) == declared | by_name([python])
+    assert by_name(packages) == declared | by_name([python, "pip"])
+    assert installed == {"pip": ["--editable ."]}
 
 
 @pytest.mark.parametrize(("name", "bounds"), DECLARED.items())
@@ -71,6 +76,11 @@ def test_lock_was_made_from_pyproject() -> None:
 
 
 def test_make_asks_for_the_same_python() -> None:
-    asked = re.search(r"version_info < \((\d+), (\d+)\)", (ROOT / "Makefile").read_text())
+    asked = re.search(r"version_info < \((\d+), (\d+)\)", MAKEFILE)
     assert asked is not None
     assert f">={asked[1]}.{asked[2]}" == PROJECT["requires-python"]
+
+
+def test_the_library_needs_numpy_and_scipy_only() -> None:
+    assert set(by_name(PROJECT["dependencies"])) == {"numpy", "scipy"}
+    assert set(by_name(PROJECT["optional-dependencies"]["certify"])) == {"python-flint"}

@@ -18,6 +18,7 @@ rule tradeoffs:
         "logs/benchmarks/tradeoffs/tradeoffs.tsv"
     params:
         policies=POLICIES,
+        rivals=config["rivals"],
     script:
         "../scripts/tradeoffs.py"
 

@@ -1,6 +1,7 @@
 """Win rate against KL: best-of-n and its rivals on every policy, and their curves without atoms."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,14 +32,6 @@ POINTS = 200
 
 FRACTIONS = (0.01, 0.001)
 """Excess KL over the optimum for which the least n is tabulated."""
-
-DRAWS = (4, 16, 64)
-"""Values of n whose soft best-of-n and top-k curves are drawn, and of K in blockwise best-of-K.
-The rivals of policies have them too: of each n or, for Best-of-Poisson, on average."""
-
-SOFTNESS = 0.1
-"""Temperature of soft best-of-n on a policy, in ranges of its rewards."""
-
 
 COPIED = ("n", "kl", "win_rate")
 """Columns of the exact tables."""
@@ -106,22 +99,27 @@ def _compare(policy: str, path: str) -> dict[str, NDArray[np.generic]]:
     return rows | derive(DERIVED_OF_POLICIES, rows)
 
 
-def compare_rivals(responses: Mapping[str, str], output: str) -> None:
+def compare_rivals(
+    responses: Mapping[str, str], n: Sequence[int], softness: float, output: str
+) -> None:
     """The rivals on each policy, beside what they can come to at most.
 
     Args:
         responses: name of a policy -> its table of responses.
+        n: how many candidates they choose from; for Best-of-Poisson, on average.
+        softness: temperature of soft best-of-n, in ranges of the policy's rewards.
         output: a table of `policy, method, n, win_rate, kl, draws, largest_win_rate, largest_kl`.
             The largest are those without atoms; of soft best-of-n, which depends on the rewards
             and not only on their order, those of best-of-n.
     """
-    largest = {(method, n): of(n, None) for method, of in RIVALS.items() for n in DRAWS}
+    rivals = RIVALS | {"soft_best_of_n": partial(_soft, softness)}
+    largest = {(method, each): of(each, None) for method, of in rivals.items() for each in n}
     rows = []
     for name, path in responses.items():
         policy = _policy(path)
         rows += [
-            (name, method, n, *map(float, RIVALS[method](n, policy)), *map(float, limit[:2]))
-            for (method, n), limit in largest.items()
+            (name, method, each, *map(float, rivals[method](each, policy)), *map(float, limit[:2]))
+            for (method, each), limit in largest.items()
         ]
     names = ("policy", "method", "n", *Tradeoff._fields, "largest_win_rate", "largest_kl")
     write_table(dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True)), output)
@@ -132,11 +130,11 @@ def _policy(path: str) -> Policy:
     return Policy(table["log_prob"], table["reward"])
 
 
-def _soft(n: int, policy: Policy | None) -> Tradeoff:
+def _soft(softness: float, n: int, policy: Policy | None) -> Tradeoff:
     if policy is None:
         return best_of_n_tradeoff(n)
     spread = float(np.ptp(policy.reward)) or 1.0  # one outcome has none
-    return soft_best_of_n(n, SOFTNESS * spread, policy)
+    return soft_best_of_n(n, softness * spread, policy)
 
 
 def _poisson(n: int, policy: Policy | None) -> Tradeoff:
@@ -147,24 +145,24 @@ def _top_2(n: int, policy: Policy | None) -> Tradeoff:
     return top_k(n, 2, policy)
 
 
-RIVALS: Mapping[str, Callable[[int, Policy | None], Tradeoff]] = {
+RIVALS: dict[str, Callable[[int, Policy | None], Tradeoff]] = {
     "best_of_poisson": _poisson,
     "top_k": _top_2,
-    "soft_best_of_n": _soft,
 }
 """Of n and a policy; of none, what they can come to at most."""
 
 
-def tabulate_curves(output: str) -> None:
+def tabulate_curves(draws: Sequence[int], output: str) -> None:
     """Every method without atoms.
 
     Args:
+        draws: n of the soft best-of-n and top-k curves, K of blockwise best-of-K.
         output: a table of `method, parameter, win_rate, kl, draws, loss_rate, kl_above_optimum`.
             The parameter is n, the acceptance q, beta, mu, the temperature T, k, or the number of
             blocks; a value that a method does not have is nan. `blockwise_bound` is an upper bound
             on the KL.
     """
-    curves = list(_curves())
+    curves = list(_curves(draws))
     columns = {
         name: np.concatenate([np.asarray(getattr(curve.tradeoff, name)) for curve in curves])
         for name in Tradeoff._fields
@@ -175,14 +173,14 @@ def tabulate_curves(output: str) -> None:
     write_table(table | derive(DERIVED_OF_CURVES, table), output)
 
 
-def _curves() -> Iterator[Curve]:
+def _curves(draws: Sequence[int]) -> Iterator[Curve]:
     n, few = np.geomspace(1, 1e5, POINTS), POINTS // 4
     beta, mu = np.append(0, 0.1 * n), np.append(0, np.geomspace(0.1, 1e5, few))
     parameters = {"best_of_n": n, "rewind_and_repeat": 1 / n, "tilted": beta, "best_of_poisson": mu}
     yield from (Curve(name, each, METHODS[name](each)) for name, each in parameters.items())
-    yield from (_soft_curve(draws, np.geomspace(10, 0.005, few)) for draws in DRAWS)
-    yield from (_top_k_curve(draws) for draws in DRAWS)
-    yield from (_blockwise_curve(draws) for draws in DRAWS)
+    yield from (_soft_curve(each, np.geomspace(10, 0.005, few)) for each in draws)
+    yield from (_top_k_curve(each) for each in draws)
+    yield from (_blockwise_curve(each) for each in draws)
 
 
 def _soft_curve(n: int, temperature: NDArray[np.float64]) -> Curve:
@@ -227,6 +225,8 @@ def main(
     policies: Iterable[str],
     responses: Iterable[str],
     exact: Iterable[str],
+    n: Sequence[int],
+    softness: float,
     comparison: str,
     rivals: str,
     curves: str,
@@ -235,8 +235,8 @@ def main(
     """All tables; `responses` and `exact` in the order of `policies`."""
     names = list(policies)
     compare_policies(dict(zip(names, exact, strict=True)), comparison)
-    compare_rivals(dict(zip(names, responses, strict=True)), rivals)
-    tabulate_curves(curves)
+    compare_rivals(dict(zip(names, responses, strict=True)), n, softness, rivals)
+    tabulate_curves(n, curves)
     tabulate_thresholds(thresholds)
 
 
@@ -246,6 +246,8 @@ if __name__ == "__main__":
             snakemake.params.policies,
             snakemake.input.policies,
             snakemake.input.exact,
+            snakemake.params.rivals["n"],
+            snakemake.params.rivals["softness"],
             snakemake.output.policies,
             snakemake.output.rivals,
             snakemake.output.curves,
