@@ -36,12 +36,14 @@ def configure(project: Path, config: Mapping[str, Any]) -> None:
     (project / "config/config.yaml").write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
 
 
-def run_snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """On the packages of the project, as if it had been installed."""
+def run_snakemake(
+    project: Path, *arguments: str, packages: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """With the packages of the project, unless others are named, as if they had been installed."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "all", *arguments],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        env=os.environ | {"PYTHONPATH": packages or str(project / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -288,3 +289,62 @@ def test_a_misspelt_claim_is_refused_before_any_job(tmp_path: Path, finished: Pa
     assert done.returncode != 0
     assert re.search(r"theorem_3_1.*inequality = 'theorem_31'.*expected one of", done.stdout)
     assert "rule " not in done.stdout
+
+
+USED = """
+module replication:
+    snakefile:
+        "../project/Snakefile"
+    config:
+        config["theirs"]
+    prefix:
+        "theirs"
+
+
+use rule * from replication as replication_*
+
+
+rule ours:
+    input:
+        rules.replication_audit_gate.output,
+    output:
+        "ours.txt",
+    shell:
+        "cp {input} {output}"
+"""
+
+
+def test_another_workflow_uses_the_rules(tmp_path: Path) -> None:
+    copy_project(tmp_path / "project")
+    caller = tmp_path / "caller"
+    caller.mkdir()
+    (caller / "Snakefile").write_text(USED, encoding="utf-8")
+    (caller / "config.yaml").write_text(yaml.safe_dump({"theirs": TINY}), encoding="utf-8")
+    arguments = ("ours", "--configfile", "config.yaml")
+    packages = str(tmp_path / "project/src")
+    done = run_snakemake(caller, *arguments, packages=packages)
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert (caller / "ours.txt").read_bytes() == (
+        caller / "theirs/results/audit/passed.txt"
+    ).read_bytes()
+    assert sorted(path.name for path in caller.iterdir() if not path.name.startswith(".")) == [
+        *("Snakefile", "config.yaml", "ours.txt", "theirs"),
+    ]
+    again = run_snakemake(caller, *arguments, packages=packages)
+    assert "Nothing to be done" in again.stdout
+    assert not (tmp_path / "project/results").exists()
+
+
+def test_quotes_in_a_path_do_no_harm(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "o'make")
+    configure(project, TINY)
+    succeed(project, "figures/figure_1_binary.svg")
+    assert (project / "figures/figure_1_binary.svg").is_file()
+    made = subprocess.run(
+        ["make", "--dry-run", "environment"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "o'make" not in made.stdout

@@ -27,6 +27,9 @@ rule notebook:
         "logs/notebooks/{notebook}.log",
     benchmark:
         "logs/benchmarks/notebooks/{notebook}.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
     script:
         "../scripts/notebook.py"
 

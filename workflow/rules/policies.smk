@@ -1,4 +1,7 @@
-"""One chain per policy: its responses, exact values, estimates and bound checks."""
+"""One chain per policy: its responses, exact values, estimates and bound checks.
+
+Resources are the peaks measured on the shipped config, rounded up; other jobs take less.
+"""
 
 
 rule policy:
@@ -29,6 +32,9 @@ rule exact:
         "logs/exact/{policy}.log",
     benchmark:
         "logs/benchmarks/exact/{policy}.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
     params:
         n=N_GRID,
     script:
@@ -67,6 +73,9 @@ rule checks:
         "logs/checks/{policy}.log",
     benchmark:
         "logs/benchmarks/checks/{policy}.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
     params:
         name="{policy}",
         checks=CHECKS,

@@ -1,5 +1,8 @@
 """Beyond single policies: trade-offs, and the studies of estimators and inequalities."""
 
+# Of a long study; at full size both together take an hour on two cores.
+MINUTES = {"quick": 5, "full": 120}
+
 
 rule tradeoffs:
     """Win rate against KL: best-of-n and its rivals, on every policy and as curves without atoms."""
@@ -16,6 +19,9 @@ rule tradeoffs:
         "logs/tradeoffs.log",
     benchmark:
         "logs/benchmarks/tradeoffs/tradeoffs.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
     params:
         policies=POLICIES,
         rivals=config["rivals"],
@@ -54,6 +60,8 @@ rule estimator_study:
         "logs/study/estimators_{size}.log",
     benchmark:
         "logs/benchmarks/study/estimators_{size}.tsv"
+    resources:
+        runtime=lambda wildcards: MINUTES[wildcards.size],
     params:
         policies=POLICIES,
         study=lookup(dpath="studies/{size}", within=config),
@@ -88,6 +96,8 @@ rule adversary:
         "logs/study/adversary_{size}.log",
     benchmark:
         "logs/benchmarks/study/adversary_{size}.tsv"
+    resources:
+        runtime=lambda wildcards: MINUTES[wildcards.size],
     params:
         checks=CHECKS,
         study=lookup(dpath="studies/{size}", within=config),
