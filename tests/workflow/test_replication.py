@@ -43,6 +43,10 @@ def test_a_second_run_does_nothing(replication: Path) -> None:
     assert planned(replication) == {}
 
 
+def template(name: str) -> str:
+    return (ROOT / f"workflow/report/{name}.md.jinja").read_text(encoding="utf-8")
+
+
 def between_markers(page: str, name: str, project: Path = ROOT) -> str:
     begin, end = markers(name)
     return (project / page).read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
@@ -50,12 +54,14 @@ def between_markers(page: str, name: str, project: Path = ROOT) -> str:
 
 def test_the_readme_shows_these_verdicts(claims: pd.DataFrame) -> None:
     shown = between_markers("README.md", "claims")
-    assert shown == render(claims), "the README's table is stale: run `make readme`"
+    assert shown == render(claims, template("claims")), (
+        "the README's table is stale: run `make readme`"
+    )
 
 
 def test_the_page_on_estimators_shows_the_kept_study() -> None:
     shown = between_markers("docs/estimators.md", "study")
-    kept = render_study(pd.read_csv(ROOT / "study/estimators.csv"))
+    kept = render_study(pd.read_csv(ROOT / "study/estimators.csv"), template("estimators"))
     assert shown == kept, "the table is stale: run `make readme`"
     assert kept.count("\n") == 2 + 20
 

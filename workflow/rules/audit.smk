@@ -69,7 +69,9 @@ rule readme:
     """Bring the tables of the README and of docs/ up to date; not part of a full run."""
     input:
         claims="results/audit/claims.parquet",
+        claims_template=in_project("workflow/report/claims.md.jinja"),
         study=full_study("estimators"),
+        study_template=in_project("workflow/report/estimators.md.jinja"),
         library=library("workflow/scripts/readme.py"),
     log:
         "logs/audit/readme.log",

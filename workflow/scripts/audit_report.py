@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from markdown import markdown
 
 from replication.audit.findings import VERDICTS
 from replication.audit.verdicts import disagreements
 from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.pages import fill
 
 SECTIONS = {
     "Of the paper": ("paper",),
@@ -62,8 +62,8 @@ def render(table: pd.DataFrame, template: str) -> str:
         for row in table.to_dict("records")
     ]
     counts = table.verdict.value_counts()
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(template).render(
+    return fill(
+        template,
         rows=rows,
         sections=[
             {"title": title, "rows": [row for row in rows if row["origin"] in origins]}

@@ -1,12 +1,11 @@
 """Tables in the pages: the README's claims, from the audit, and the study of estimators."""
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
 
 from replication.pipeline.io import log_to
-from replication.pipeline.pages import update
+from replication.pipeline.pages import fill, update
 
 POOL_SIZE, N = 512, 32
 """The cells shown of the study: one for each policy."""
@@ -15,59 +14,48 @@ METHODS = ("rank-corrected", "paper", "rank-only", "formula")
 """Columns of the study's table, with the names of the methods."""
 
 
-def render_study(study: pd.DataFrame) -> str:
+def render_study(study: pd.DataFrame, template: str) -> str:
     """Errors of every method, policy by policy, in Markdown."""
     cells = study[(study.pool_size == POOL_SIZE) & (study.n == N)]
     if cells.empty:
         raise ValueError(f"study: no row with N = {POOL_SIZE}, n = {N}: expected one per policy")
     wide = cells.pivot(index="policy", columns="method", values=["kl", "rmse", "bias", "coverage"])
-    rows = [_study_row(policy, wide.loc[policy]) for policy in dict.fromkeys(cells.policy)]
-    names = " | ".join(("KL", *(f"RMSE, {method}" for method in METHODS)))
-    return (
-        f"| N = {POOL_SIZE}, n = {N} | {names} | bias, {METHODS[0]} | bias, paper | coverage |\n"
-        f"|---|{'---|' * (len(METHODS) + 4)}\n" + "".join(rows)
+    return fill(
+        template,
+        pool_size=POOL_SIZE,
+        n=N,
+        methods=METHODS,
+        ours=METHODS[0],
+        paper=METHODS[1],
+        rows=[(policy, wide.loc[policy]) for policy in dict.fromkeys(cells.policy)],
     )
 
 
-def _study_row(policy: str, cell: pd.Series) -> str:
-    ours, paper = METHODS[:2]
-    errors = [cell["rmse", method] for method in METHODS]
-    values = [f"{value:.2g}" for value in (*errors, cell["bias", ours], cell["bias", paper])]
-    columns = (f"{cell['kl', ours]:.3f}", *values, f"{cell['coverage', ours]:.1%}")
-    return f"| {policy} | {' | '.join(columns)} |\n"
-
-
-def render(claims: pd.DataFrame) -> str:
+def render(claims: pd.DataFrame, template: str) -> str:
     """The table in Markdown, without what may differ between machines."""
-    shown = claims[claims.origin != "negative control"]
-    rows = [_row(row) for row in shown.to_dict("records")]
-    controls = claims[claims.origin == "negative control"]
-    refuted = int((controls.verdict == "refuted").sum())
-    return (
-        "| claim | where | verdict | cells (certified / all) | figure |\n|---|---|---|---|---|\n"
-        + "".join(rows)
-        + f"\nBesides, {refuted} of {len(controls)} negative controls (reversed or shrunk bounds) "
-        "are refuted, as they must be.\n"
+    control = claims.origin == "negative control"
+    return fill(
+        template,
+        rows=claims[~control].to_dict("records"),
+        controls=int(control.sum()),
+        refuted=int((claims[control].verdict == "refuted").sum()),
     )
 
 
-def _row(claim: Mapping[Hashable, Any]) -> str:
-    statement = claim["statement"].replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
-    where = f"**{claim['source']}**" if claim["source"] == "ours" else claim["source"]
-    if "conjecture" in claim["status"]:
-        where += f" ({claim['origin']}'s {claim['status']})"
-    if claim["proof"]:
-        where += f" ([proof](docs/theory.md#{claim['proof']}))"
-    cells = (
-        f"{claim['certified_cells']} / {claim['cells']}"
-        if claim["certified_cells"]
-        else claim["cells"]
-    )
-    link = f"[{claim['figure']}](figures/{claim['figure']}.svg)" if claim["figure"] else ""
-    return f"| {statement} | {where} | {claim['verdict']} | {cells} | {link} |\n"
+def update_claims(claims: str, claims_template: str, readme: str) -> None:
+    """The table of claims in a page."""
+    template = Path(claims_template).read_text(encoding="utf-8")
+    update(readme, "claims", render(pd.read_parquet(claims), template))
+
+
+def update_study(study: str, study_template: str, page: str) -> None:
+    """The table of estimators in a page."""
+    template = Path(study_template).read_text(encoding="utf-8")
+    update(page, "study", render_study(pd.read_csv(study), template))
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        update(snakemake.params.readme, "claims", render(pd.read_parquet(snakemake.input.claims)))
-        update(snakemake.params.study, "study", render_study(pd.read_csv(snakemake.input.study)))
+        given, pages = snakemake.input, snakemake.params
+        update_claims(given.claims, given.claims_template, pages.readme)
+        update_study(given.study, given.study_template, pages.study)

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jinja2 import Environment, StrictUndefined
+
 from replication.pipeline.io import atomic_path
 
-__all__ = ["markers", "update"]
+__all__ = ["fill", "markers", "update"]
+
+
+def fill(template: str, **values: object) -> str:
+    """A template with its names replaced by values.
+
+    Args:
+        template: text in the language of Jinja.
+        values: all that it names.
+
+    Raises:
+        jinja2.UndefinedError: if it names anything else.
+
+    Examples:
+        >>> fill("{{ n }} draws", n=4)
+        '4 draws'
+    """
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(template).render(values)
 
 
 def update(page: str, name: str, table: str) -> None:
