@@ -2,8 +2,8 @@
 
 Each family is a pure function returning `(log_prob, reward)`: natural log-probabilities that sum to
 1 up to rounding, and rewards, shape (R,), ready for `bonmeter.policies.listed.Policy`. `FAMILIES`
-lists them by name. A new one is a function here and its parameters in
-workflow/schemas/config.schema.yaml; a new policy of a family is only an entry in
+lists them by name. A new one is a function here and a model of its parameters in
+`replication.pipeline.settings`; a new policy of a family is only an entry in
 config/config.yaml. A family that draws at random takes `rng`; in the config it has the parameter
 `stream` instead.
 """
