@@ -10,7 +10,7 @@ taken to be one response; name the responses by `response` if different ones can
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +33,16 @@ from bonmeter.pools.identity import (
     distinct_responses,
     reject_doubtful,
 )
-from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
+from bonmeter.pools.inversion import inverted_test, joined, rows_of
+from bonmeter.pools.layout import Segments, pools_marked, segments_of, segments_of_ranks
 from bonmeter.pools.subsets import jackknife_error, rank, subset_cdf, subset_mean
-from bonmeter.pools.uncertainty import Gap, deviations, gap_and_error, precision_error, unseen_class
+from bonmeter.pools.uncertainty import (
+    corrected_gaps,
+    gap_error,
+    one_class_kl,
+    precision_error,
+    rests_on_ties,
+)
 
 __all__ = [
     "METHODS",
@@ -43,12 +50,19 @@ __all__ = [
     "best_of_n_weights",
     "estimate_kl",
     "estimate_win_rate",
+    "interval_of",
     "kl_interval",
     "mean_interval",
 ]
 
 LARGEST_POOL = 10_000_000
 
+IntArray = NDArray[np.int64]
+
+ROWS = 1 << 16
+"""Numbers of rows and columns that are tested together, at most."""
+FALL = 1e-12
+"""A fall of the KL from one n to the next by no more than this is rounding."""
 WITHIN = 1e-9
 """A mean outside of its bounds by no more than this is rounding."""
 
@@ -128,7 +142,8 @@ def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
         either = cdf[ranked.below] + cdf[ranked.below + ranked.ties - 1]
         return np.asarray(0.5 * either.mean(axis=-1))
 
-    return np.asarray(1 - _shaped([losses(k) for k in order.ravel().tolist()], lead, order))[()]
+    lost = np.array([losses(k) for k in order.ravel().tolist()])
+    return np.asarray(1 - _shaped(lost, lead, order))[()]
 
 
 def estimate_kl(
@@ -182,8 +197,7 @@ def estimate_kl(
     """
     pools = _checked(log_prob, reward, method, response, precision)
     order = _orders(n, pools.size, pools.lead)
-    curve = _CURVES[method](pools)
-    return _shaped([curve.estimate(k) for k in order.ravel().tolist()], pools.lead, order)
+    return _shaped(_CURVES[method](pools).estimates(order.ravel()), pools.lead, order)
 
 
 def kl_interval(
@@ -232,10 +246,8 @@ def kl_interval(
     quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
     pools = _checked(log_prob, reward, method, response, precision)
     order = _orders(n, pools.size - (method == "paper"), pools.lead)
-    curve = _CURVES[method](pools)
-    rows = [curve.interval(k, quantile) for k in order.ravel().tolist()]
-    columns = zip(*rows, strict=True) if rows else ([],) * len(Interval._fields)
-    return Interval(*(_shaped(list(column), pools.lead, order) for column in columns))
+    found = _CURVES[method](pools).interval(order.ravel(), quantile)
+    return Interval(*(_shaped(column, pools.lead, order) for column in found))
 
 
 def mean_interval(
@@ -300,33 +312,39 @@ class _Pools(NamedTuple):
 
 
 class _Curve(NamedTuple):
-    """One method on given pools, as functions of n; arrays of shape (pools,)."""
+    """One method on given pools, as functions of several n; arrays of shape (n, pools)."""
 
-    estimate: Callable[[int], FloatArray]
-    interval: Callable[[int, float], Interval]
+    estimates: Callable[[IntArray], FloatArray]
+    interval: Callable[[IntArray, float], Interval]
 
 
 def _paper(pools: _Pools) -> _Curve:
     assert pools.log_probs is not None
     ranked = rank(pools.reward)
     value, error = (np.take_along_axis(x, ranked.order, -1) for x in pools.log_probs[:2])
+    sides = [value] + [np.minimum(value + side * error, 0.0) for side in (1, -1) if error.any()]
+    distinct = [np.unique(side, return_inverse=True) for side in sides]
 
-    def estimator(log_prob: FloatArray, n: int) -> FloatArray:
-        distinct, index = np.unique(log_prob, return_inverse=True)
-        return kl_estimator(distinct, n)[index].reshape(log_prob.shape)
+    def values(n: int) -> list[FloatArray]:
+        """Of the estimator: at the log-probabilities, and at both ends of their precision."""
+        found = [kl_estimator(d, n)[index].reshape(value.shape) for d, index in distinct]
+        return found if error.any() else found * 3
 
-    def interval(n: int, quantile: float) -> Interval:
+    def estimates(n: IntArray) -> FloatArray:
+        return np.array([subset_mean(ranked, values(k)[0], k) for k in n.tolist()])
+
+    def interval(n: IntArray, quantile: float) -> Interval:
         from scipy.special import stdtrit
 
-        values = estimator(value, n)
-        estimate = subset_mean(ranked, values, n)
-        df = np.full(estimate.shape, pools.size - 1.0)
-        half = stdtrit(df, quantile) * jackknife_error(ranked, values, n)
-        lower = subset_mean(ranked, estimator(np.minimum(value + error, 0.0), n), n)
-        upper = subset_mean(ranked, estimator(value - error, n), n)
-        return Interval(estimate, lower - half, upper + half, df)
+        ends = []
+        for k in n.tolist():
+            middle, least, most = values(k)
+            half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, middle, k)
+            ends.append((subset_mean(ranked, least, k) - half, subset_mean(ranked, most, k) + half))
+        lower, upper = np.array(ends).reshape(n.size, 2, -1).swapaxes(0, 1)
+        return Interval(estimates(n), lower, upper, np.full(lower.shape, pools.size - 1.0))
 
-    return _Curve(lambda n: subset_mean(ranked, estimator(value, n), n), interval)
+    return _Curve(estimates, interval)
 
 
 def _rank_only(pools: _Pools) -> _Curve:
@@ -339,46 +357,106 @@ def _rank_corrected(pools: _Pools) -> _Curve:
 
 
 def _from_segments(segments: Segments) -> _Curve:
-    def interval(n: int, quantile: float) -> Interval:
-        found = _logit_interval(segments, n, quantile)
-        inexact = precision_error(segments, n)
-        return found._replace(
-            lower=np.maximum(found.lower - inexact, 0.0),
-            upper=np.minimum(found.upper + inexact, np.maximum(analytical_kl(n), found.upper)),
-        )
+    def interval(n: IntArray, quantile: float) -> Interval:
+        return interval_of(segments, n, quantile)
 
-    return _Curve(lambda n: analytical_kl(n) - _gap(segments, n).gap, interval)
+    return _Curve(lambda n: _estimates(segments, n), interval)
 
 
-def _gap(segments: Segments, n: int) -> Gap:
-    """The estimated gap, from 0 to the formula."""
-    if n == 1:  # best-of-1 is the policy
-        nothing = np.zeros(segments.pools)
-        return Gap(nothing, nothing, nothing, nothing, nothing + np.inf)
-    found = gap_and_error(segments, n)
-    return found._replace(gap=np.clip(found.gap, 0.0, analytical_kl(n)))
+def _estimates(s: Segments, n: IntArray) -> FloatArray:
+    """KL at each n, shape (n, pools): the least from n to N, as KL does not fall in n.
+
+    Only the correction of the bias of tie classes can make it fall. Where it does at some step of a
+    ladder up to N, every n from the least to N is computed, so that the estimate at one n does not
+    depend on the others asked for.
+    """
+    orders = np.unique(np.append(n, _ladder(s.size))) if s.tied.any() else np.unique(n)
+    kl = _corrected(s, orders)
+    found = kl[np.searchsorted(orders, n)]
+    falls = np.any(np.diff(kl, axis=0) < -FALL, axis=0)
+    if falls.any():
+        orders = np.arange(n.min(initial=s.size), s.size + 1)
+        least = np.minimum.accumulate(_corrected(pools_marked(s, falls), orders)[::-1])[::-1]
+        found[:, falls] = least[np.searchsorted(orders, n)]
+    return found
 
 
-def _logit_interval(segments: Segments, n: int, quantile: float) -> Interval:
+def _corrected(s: Segments, n: IntArray) -> FloatArray:
+    kl = np.zeros((n.size, s.pools))
+    above = n > 1  # best-of-1 is the policy
+    kl[above] = analytical_kl(n[above])[:, None] - corrected_gaps(s, n[above])
+    return kl
+
+
+def _ladder(size: int) -> IntArray:
+    return np.unique(np.geomspace(1, size, 2 + 8 * size.bit_length()).astype(np.int64))
+
+
+def interval_of(s: Segments, n: IntArray, quantile: float) -> Interval:
+    """The intervals of pools laid out in segments, each field of shape (n, pools).
+
+    Args:
+        s: segments of one or several pools.
+        n: whole numbers from 1 to N, one dimension.
+        quantile: at which each tail is cut, such as 0.975.
+
+    Examples:
+        >>> segments = segments_of_ranks(np.repeat([[0.0, 1.0]], [18, 2], axis=1))
+        >>> found = interval_of(segments, np.array([1, 2]), 0.975)
+        >>> found.estimate.ravel().round(3).tolist(), found.df.ravel().round(1).tolist()
+        ([0.0, 0.038], [inf, 4.9])
+    """
+    estimate = _estimates(s, n)
+    lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
+    ties = rests_on_ties(s) & (s.classes > 1) & (s.missing > 0)
+    one = (s.classes == 1) & (s.missing > 0)
+    for i in np.flatnonzero(n > 1).tolist():
+        k = int(n[i])
+        lower[i], upper[i], df[i] = _logit_ends(s, k, estimate[i], quantile)
+        lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
+    if ties.any():
+        lower[:, ties], upper[:, ties] = _inverted_ends(pools_marked(s, ties), n, quantile)
+    formula = analytical_kl(n)[:, None]
+    inexact = np.array([precision_error(s, k) for k in n.tolist()]).reshape(estimate.shape)
+    lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
+    least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
+    return Interval(estimate, least, np.maximum(most, upper), df)
+
+
+def _logit_ends(
+    s: Segments, n: int, estimate: FloatArray, quantile: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Student's t on the logit of KL over the formula, and the degrees of freedom."""
     from scipy.special import expit, logit, stdtrit
 
-    found, formula = _gap(segments, n), analytical_kl(n)
-    estimate, df = formula - found.gap, found.df
-    exact, scale = np.isinf(df), np.maximum(formula, np.finfo(np.float64).tiny)
-    share = np.clip(estimate / scale, 1e-15, 1 - 1e-15)
-    up, down = deviations(found, stdtrit(np.where(exact, 1.0, df), quantile))
+    error, df = gap_error(s, n)
+    formula = float(analytical_kl(n))
+    share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
+    half = stdtrit(np.where(np.isinf(df), 1.0, df), quantile) * error
 
     def end(side: FloatArray) -> FloatArray:
-        moved = scale * expit(logit(share) + side / (scale * share * (1 - share)))
+        moved = formula * expit(logit(share) + side / (formula * share * (1 - share)))
         far = WIDEST * np.abs(side)  # near 0 or the formula the logit knows no bounds
         return np.where(side == 0, estimate, np.clip(moved, estimate - far, estimate + far))
 
-    missed = np.where(exact, 0.0, unseen_class(segments, 2 * (1 - quantile)))
-    above, below = -formula * np.expm1(n * np.log1p(-missed)), kl_estimator(np.log1p(-missed), n)
-    one = (segments.classes == 1) & ~exact
-    lower = np.where(one, 0.0, np.minimum(end(-up), estimate))
-    upper = np.where(one, np.maximum(above, below), end(down))
-    return Interval(estimate, lower, np.maximum(upper, estimate), df)
+    return end(-half), end(half), df
+
+
+def _inverted_ends(s: Segments, n: IntArray, quantile: float) -> tuple[FloatArray, FloatArray]:
+    """Ends of the inverted test, shape (n, pools) each; several n are tested together."""
+    ends = np.zeros((2, n.size, s.pools))
+    for block in _blocks(n, max(1, ROWS // max(s.pool.size, 1))):
+        rows = joined([rows_of(s, int(n[i])) for i in block])
+        least, most = inverted_test(rows, quantile)
+        gaps = np.stack([most, least]).reshape(2, len(block), s.pools)
+        ends[:, block] = analytical_kl(n[block])[:, None] - gaps
+    return ends[0], ends[1]
+
+
+def _blocks(n: IntArray, size: int) -> list[list[int]]:
+    """Positions of n > 1, by increasing n, so many at a time."""
+    order = [i for i in np.argsort(n, kind="stable").tolist() if n[i] > 1]
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}
@@ -386,9 +464,9 @@ METHODS = tuple(_CURVES)
 """Methods of `estimate_kl`, the default first."""
 
 
-def _shaped(rows: Sequence[FloatArray], lead: tuple[int, ...], n: NDArray[np.int64]) -> FloatArray:
-    """Arrays of shape (pools,), one for each n, in the shape of the pools followed by that of n."""
-    return np.asarray(rows).reshape(n.size, math.prod(lead)).T.reshape(lead + n.shape)[()]
+def _shaped(values: FloatArray, lead: tuple[int, ...], n: IntArray) -> FloatArray:
+    """Values of shape (n, pools) in the shape of the pools followed by that of n."""
+    return values.reshape(n.size, math.prod(lead)).T.reshape(lead + n.shape)[()]
 
 
 def _pool_size(pool_size: int) -> int:

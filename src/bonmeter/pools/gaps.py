@@ -10,15 +10,26 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bonmeter.numerics.kernels import normalised_gap
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.layout import Segments
 
-__all__ = ["CONTINUUM", "Pieces", "pieces_of", "second_slopes", "slopes"]
+__all__ = [
+    "BELOW_ROUNDING",
+    "CONTINUUM",
+    "Pieces",
+    "pieces_of",
+    "second_slopes",
+    "slopes",
+    "tied_gaps",
+]
 
 CONTINUUM = 1e-8
 """Pieces with n p below this have no gap to float64 accuracy."""
+BELOW_ROUNDING = 41.0
+"""Where F^n is below e^-41 there is no gap to float64 accuracy either."""
 FIRST_PIECE = 0.0985
 """e^(6 - 12 log 2): at n = 2 the gap of [0, p] is that of small pieces over [0.0985 p, p]."""
 
@@ -43,7 +54,7 @@ def pieces_of(s: Segments, n: int) -> Pieces:
         >>> halves.number.tolist(), halves.gap.round(12).tolist()
         ([1.0, 1.0], [0.04828679514, 0.014048349479])
     """
-    active = np.flatnonzero(n * s.piece > CONTINUUM)
+    active = np.flatnonzero((n * s.piece > CONTINUUM) & (n * s.log_end > -BELOW_ROUNDING))
     start, mass, p = (column[active] for column in (s.start, s.mass, s.piece))
     end = start + mass
     centre = np.clip(start + 0.5 * mass, 0.5 * p, 1 - 0.5 * p)
@@ -65,6 +76,33 @@ def pieces_of(s: Segments, n: int) -> Pieces:
     return Pieces(*full)
 
 
+def tied_gaps(s: Segments, n: NDArray[np.int64]) -> FloatArray:
+    """Gaps of the segments, each of which is one outcome, at several n.
+
+    Args:
+        s: tied segments.
+        n: whole numbers >= 2, shape (rows, 1).
+
+    Returns:
+        Shape (rows, segments), in nats, to about 1e-15.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> halves = segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))
+        >>> tied_gaps(halves, np.array([[2]])).round(12).tolist()
+        [[0.04828679514, 0.014048349479]]
+    """
+    upper = np.minimum(s.start + s.mass, 1.0)
+    log_ratio, ratio = _ratio(n, s.start, upper, s.mass)
+    whole = _integral(n, upper) - _integral(n, np.maximum(s.start, 1e-300))
+    return np.maximum(whole - ratio * s.mass * log_ratio, 0.0)
+
+
+def _integral(n: NDArray[np.int64], u: FloatArray) -> FloatArray:
+    """Of g log g from 0 to u."""
+    return np.asarray(u**n * (np.log(n) - (n - 1) / n + (n - 1) * np.log(u)))
+
+
 def _mean_over_centre(n: int, start: FloatArray, mass: FloatArray, p: FloatArray) -> FloatArray:
     """Mean of u^(n-3) over a segment, over its value at the centre."""
     centre = start + 0.5 * mass
@@ -78,7 +116,7 @@ def _mean_over_centre(n: int, start: FloatArray, mass: FloatArray, p: FloatArray
 
 
 def slopes(
-    n: int, lower: FloatArray, upper: FloatArray, p: FloatArray
+    n: int | NDArray[np.int64], lower: FloatArray, upper: FloatArray, p: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Derivatives of an outcome's gap in its upper and in its lower end.
 
@@ -95,7 +133,7 @@ def slopes(
 
 
 def _ratio(
-    n: int, lower: FloatArray, upper: FloatArray, p: FloatArray
+    n: int | NDArray[np.int64], lower: FloatArray, upper: FloatArray, p: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """log(pi/p) and pi/p of the outcome [lower, upper]."""
     ratio = (upper**n - lower**n) / p
@@ -107,7 +145,7 @@ def _entropy(density: FloatArray) -> FloatArray:
 
 
 def second_slopes(
-    n: int, lower: FloatArray, upper: FloatArray, p: FloatArray
+    n: int | NDArray[np.int64], lower: FloatArray, upper: FloatArray, p: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Second derivatives of an outcome's gap: twice in the lower end, mixed, twice in the upper.
 

@@ -35,8 +35,10 @@ __all__ = [
     "Segments",
     "pool_cumsum",
     "pool_sum",
+    "pools_marked",
     "segments_of",
     "segments_of_ranks",
+    "subset",
 ]
 
 BoolArray = NDArray[np.bool_]
@@ -65,6 +67,7 @@ class Segments(NamedTuple):
     """Number of tie classes seen in each, shape (pools,); the rest is by segment."""
     pool: IndexArray
     start: FloatArray
+    log_end: FloatArray
     mass: FloatArray
     piece: FloatArray
     """Size of the outcomes the segment is made of: all of it, a part, or 0 (a continuum)."""
@@ -118,6 +121,37 @@ def segments_of_ranks(reward: FloatArray) -> Segments:
     distinct = distinct_responses(LogProbs(nothing - IMPROBABLE, nothing, 0.0), reward)
     tied = distinct.draws > 1
     return _segments(distinct, tied, tied, tied)
+
+
+def subset(s: Segments, kept: BoolArray) -> Segments:
+    """Some of the segments; how many pools there are, and their masses, stay as they are.
+
+    Examples:
+        >>> halves = segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))
+        >>> subset(halves, np.array([False, True])).start.tolist()
+        [0.5]
+    """
+    first = Segments._fields.index("pool")
+    columns = {name: getattr(s, name)[kept] for name in Segments._fields[first:]}
+    return s._replace(**columns)
+
+
+def pools_marked(s: Segments, kept: BoolArray) -> Segments:
+    """The pools marked, numbered anew.
+
+    Examples:
+        >>> two = segments_of_ranks(np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0]]))
+        >>> pools_marked(two, np.array([False, True])).mass.tolist()
+        [1.0]
+    """
+    number = np.cumsum(kept) - 1
+    mine = subset(s, kept[s.pool])
+    return mine._replace(
+        pools=int(kept.sum()),
+        missing=s.missing[kept],
+        classes=s.classes[kept],
+        pool=number[mine.pool],
+    )
 
 
 def _shared(d: Distinct) -> BoolArray:
@@ -215,6 +249,7 @@ def _assembled(
     pool = np.repeat(pool, 3)
     end = np.minimum(pool_cumsum(pool, rows["mass"], d.pools), 1.0)
     rows["start"] = np.maximum(end - rows["mass"], 0.0)
+    rows["log_end"] = np.log(np.maximum(end, FLOOR))
     kept = rows["mass"] > 0
     kept_rows = {name: row[kept] for name, row in rows.items()}
     classes = pool_sum(d.pool, d.first_of_class, d.pools)

@@ -1,4 +1,4 @@
-"""How uncertain the KL gap of a pool is: variance, curvature, degrees of freedom (ours).
+"""The KL gap of a pool, corrected for its bias, and how uncertain it is (ours).
 
 The masses of a pool's segments are estimates with known variances that together sum to 1. The gap
 is taken as a quadratic function of them. Derivations: docs/theory.md, "Uncertainty of the gap".
@@ -9,76 +9,142 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bonmeter.exact.estimator import kl_estimator
+from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.gaps import CONTINUUM, pieces_of, second_slopes
-from bonmeter.pools.layout import ROUNDING, Segments, pool_cumsum, pool_sum
+from bonmeter.pools.gaps import CONTINUUM, pieces_of, second_slopes, tied_gaps
+from bonmeter.pools.layout import ROUNDING, BoolArray, Segments, pool_cumsum, pool_sum, subset
 
-__all__ = ["Gap", "deviations", "gap_and_error", "unseen_class"]
+__all__ = [
+    "Error",
+    "corrected_gaps",
+    "gap_error",
+    "one_class_kl",
+    "precision_error",
+    "rests_on_ties",
+]
+
+BLOCK = 1 << 18
+"""Numbers computed at a time, which bounds the memory."""
 
 
-class Gap(NamedTuple):
-    """The estimated KL gap of each pool and what its uncertainty is made of; shape (pools,)."""
+def corrected_gaps(s: Segments, n: NDArray[np.int64]) -> FloatArray:
+    """The KL gap of each pool, from 0 to the formula, less its bias of second order.
 
-    gap: FloatArray
-    """In nats, corrected for its curvature in the estimated masses."""
+    Args:
+        s: segments of one or several pools.
+        n: whole numbers >= 2, one dimension.
+
+    Returns:
+        Shape of `n` followed by (pools,), in nats.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> halves = segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))
+        >>> corrected_gaps(halves, np.array([2])).round(6).tolist()  # without bias 0.062335
+        [[0.035339]]
+    """
+    tied, loose = subset(s, s.tied), subset(s, ~s.tied & (n.max(initial=0) * s.piece > CONTINUUM))
+    gaps = np.zeros((n.size, s.pools))
+    if loose.pool.size:
+        for row, k in zip(gaps, n.tolist(), strict=True):
+            pieces = pieces_of(loose, k)
+            row += pool_sum(loose.pool, pieces.number * pieces.gap, s.pools)
+    if tied.pool.size:
+        rows = max(1, BLOCK // tied.pool.size)
+        variances = _end_variances(s)
+        for start in range(0, n.size, rows):
+            block = n[start : start + rows, None]
+            values = tied_gaps(tied, block) - _bias(tied, variances, block)
+            gaps[start : start + rows] += _sums(tied, values)
+    return np.clip(gaps, 0.0, analytical_kl(n)[:, None])
+
+
+def _end_variances(s: Segments) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of each tied outcome: variances of its lower and its upper end, and their covariance.
+
+    The ends are sums of masses that together sum to 1.
+    """
+    total = _total(s, s.variance)[s.pool]
+    upper = pool_cumsum(s.pool, s.variance, s.pools)
+    lower, share = upper - s.variance, upper / _positive(total)
+    ends = lower * (1 - lower / _positive(total)), upper * (1 - share), lower * (1 - share)
+    low, high, both = (end[s.tied] for end in ends)
+    return low, high, both
+
+
+def _bias(
+    tied: Segments, variances: tuple[FloatArray, FloatArray, FloatArray], n: NDArray[np.int64]
+) -> FloatArray:
+    """Mean of the terms of second order in the ends of tied outcomes, shape (n, outcomes)."""
+    low, high, both = variances
+    lower = np.maximum(tied.start, 1e-300)
+    low_low, low_high, high_high = second_slopes(n, lower, tied.start + tied.mass, tied.mass)
+    low_low = np.where(low > 0, low_low, 0.0)
+    return np.asarray(0.5 * (low_low * low + 2 * low_high * both + high_high * high))
+
+
+def _sums(s: Segments, values: FloatArray) -> FloatArray:
+    """Sums over the outcomes of each pool, shape (rows, pools)."""
+    rows = np.arange(len(values))[:, None] * s.pools
+    flat = np.bincount((rows + s.pool).ravel(), values.ravel(), minlength=len(values) * s.pools)
+    return flat.astype(np.float64, copy=False).reshape(len(values), s.pools)
+
+
+class Error(NamedTuple):
+    """The uncertainty of the gap of each pool, by the delta method; shape (pools,)."""
+
     error: FloatArray
-    """Standard error by the delta method, given that the masses sum to 1."""
-    curvature: FloatArray
-    """Second derivative of the gap along the steepest change of the masses, one standard error of
-    them being the unit."""
-    residual: FloatArray
-    """Standard deviation of what is not along that change."""
+    """Standard error, given that the masses sum to 1."""
     df: FloatArray
     """Satterthwaite's degrees of freedom of `error`; inf where every response is seen."""
 
 
-def gap_and_error(segments: Segments, n: int) -> Gap:
-    """The KL gap of each pool and its uncertainty.
+def gap_error(s: Segments, n: int) -> Error:
+    """The uncertainty of the KL gap of each pool, to first order.
 
     Args:
-        segments: of one or several pools.
+        s: segments of one or several pools.
         n: a whole number >= 2.
 
     Examples:
-        >>> from bonmeter.pools.identity import as_log_probs, distinct_responses
-        >>> from bonmeter.pools.layout import segments_of
-        >>> log_probs = as_log_probs(np.log([[0.5, 0.5]]), None)
-        >>> segments = segments_of(distinct_responses(log_probs, np.array([[0.0, 1.0]])))
-        >>> found = gap_and_error(segments, 2)
-        >>> float(found.gap[0].round(12)), float(found.error[0])  # all seen: exact
-        (0.062335144619, 0.0)
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> found = gap_error(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]])), 2)
+        >>> float(found.error[0].round(6)), float(found.df[0])  # two draws in each class
+        (0.024653, 8.0)
     """
-    pieces = pieces_of(segments, n)
-    part = pieces.number * pieces.gap
-    effect = pieces.growth - _up_to(segments, pieces.number * pieces.shift)
-    variance = segments.variance
-    mean = _total(segments, variance * effect) / _positive(_total(segments, variance))
-    effect -= mean[segments.pool]
+    pieces = pieces_of(s, n)
+    effect = pieces.growth - pool_cumsum(s.pool, pieces.number * pieces.shift, s.pools)
+    variance = s.variance
+    effect -= (_total(s, variance * effect) / _positive(_total(s, variance)))[s.pool]
     share = variance * effect**2
-    squared = _total(segments, share)
-    steepest = variance * effect / np.sqrt(_positive(squared))[segments.pool]
-    bias, curvature, scatter = _curvature(segments, n, steepest)
+    squared = _total(s, share)
     # nothing tells how mass smaller than its seen neighbour divides into outcomes
-    unknown = _total(segments, np.where(segments.bounded, part, 0.0))
-    # across the steepest change, the squared slopes exceed the true ones by twice this on average
-    across = np.maximum(2 * scatter - 0.5 * curvature**2, 0.0)
-    error, residual = np.sqrt(np.maximum(squared - 2 * across, 0.0)), np.sqrt(across + unknown**2)
+    unknown = _total(s, np.where(s.bounded, pieces.number * pieces.gap, 0.0))
     # a Poisson number of like terms tells its variance as twice as many squared normals would
     moves = squared > ROUNDING**2
-    still = np.where(segments.classes == 1, 1.0, _total(segments, segments.terms))
-    like = squared**2 / _positive(_total(segments, share**2 / segments.terms))
+    still = np.where(s.classes == 1, 1.0, _total(s, s.terms))
+    like = squared**2 / _positive(_total(s, share**2 / s.terms))
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
-    return Gap(
-        _total(segments, part) - bias,
-        np.where(moves, error, 0.0),
-        np.where(moves, curvature, 0.0),
-        np.where(moves, residual, unknown),
-        np.where(segments.missing > 0, df, np.inf),
-    )
+    error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
+    return Error(error, np.where(s.missing > 0, df, np.inf))
 
 
-def precision_error(segments: Segments, n: int) -> FloatArray:
+def rests_on_ties(s: Segments) -> BoolArray:
+    """Whether most of the variance of a pool's masses is that of tied outcomes, shape (pools,).
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> rests_on_ties(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))).tolist()
+        [True]
+    """
+    tied = _total(s, np.where(s.tied, s.variance, 0.0))
+    return np.asarray(2 * tied > _total(s, s.variance))
+
+
+def precision_error(s: Segments, n: int) -> FloatArray:
     """How far the gap can be off because log-probabilities are, to first order, in nats.
 
     Every seen mass is off by its error in the worst direction, against the unseen mass, which makes
@@ -92,112 +158,41 @@ def precision_error(segments: Segments, n: int) -> FloatArray:
         >>> float(precision_error(segments, 2)[0].round(4))
         0.0005
     """
-    if n == 1 or not (segments.error.any() or segments.piece_error.any()):
-        return np.zeros(segments.pools)
-    pieces = pieces_of(segments, n)
-    effect = pieces.growth - _up_to(segments, pieces.number * pieces.shift)
-    weight = np.where((segments.missing > 0)[segments.pool], segments.unseen, segments.mass)
-    mean = _total(segments, weight * effect) / _positive(_total(segments, weight))
-    apart = segments.error * np.abs(effect - mean[segments.pool])
-    pieces_off = pieces.number * pieces.gap * np.expm1(2 * segments.piece_error)
-    return _total(segments, apart + np.where(segments.tied, 0.0, pieces_off))
+    if n == 1 or not (s.error.any() or s.piece_error.any()):
+        return np.zeros(s.pools)
+    pieces = pieces_of(s, n)
+    effect = pieces.growth - pool_cumsum(s.pool, pieces.number * pieces.shift, s.pools)
+    weight = np.where((s.missing > 0)[s.pool], s.unseen, s.mass)
+    mean = _total(s, weight * effect) / _positive(_total(s, weight))
+    apart = s.error * np.abs(effect - mean[s.pool])
+    pieces_off = pieces.number * pieces.gap * np.expm1(2 * s.piece_error)
+    return _total(s, apart + np.where(s.tied, 0.0, pieces_off))
 
 
-def unseen_class(segments: Segments, chance: float) -> FloatArray:
-    """Mass of unseen tie classes that a pool with only one class has missed with this chance.
+def one_class_kl(s: Segments, n: int, chance: float) -> FloatArray:
+    """Largest KL of pools that show one class, if they missed others with at least this chance.
+
+    The mass missed is 1 - chance^(1/N), close to 3/N at 0.05 (the rule of three), or all unseen
+    mass if that is less; it lies above the class, or below it.
 
     Args:
-        segments: of one or several pools.
-        chance: between 0 and 1.
-
-    Returns:
-        Shape (pools,): 1 - chance^(1/N), close to 3/N at 0.05 (the rule of three), or all unseen
-        mass if that is less; 0 for pools that show more than one class.
+        s: segments of one or several pools.
+        n: a whole number >= 1.
+        chance: strictly between 0 and 1.
 
     Examples:
         >>> from bonmeter.pools.layout import segments_of_ranks
-        >>> float(unseen_class(segments_of_ranks(np.ones((1, 100))), 0.05)[0].round(4))
-        0.0295
+        >>> found = one_class_kl(segments_of_ranks(np.ones((1, 100))), 20, 0.05)
+        >>> float(found[0].round(6)), float((analytical_kl(20) * (1 - 0.05**0.2)).round(6))
+        (0.922052, 0.922052)
     """
-    missed = -np.expm1(np.log(chance) / segments.size)
-    return np.where(segments.classes == 1, np.minimum(missed, segments.missing), 0.0)
-
-
-def deviations(found: Gap, quantile: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """How far the gap can lie above and below its estimate, both >= 0, in nats.
-
-    To second order the estimate, corrected for its bias, is off by error t + curvature (t^2 - 1)/2
-    for masses that are t standard errors off along the steepest change. The range of that for |t|
-    up to the quantile is not empty where the gap is flat, unlike a standard error. What is not
-    along that change is added in quadrature. A heuristic, which simulation bears out
-    (docs/estimators.md).
-
-    Examples:
-        >>> one = np.ones(1)
-        >>> up, down = deviations(Gap(one, 0.1 * one, 0 * one, 0 * one, 9 * one), 2 * one)
-        >>> float(up[0]), float(down[0])  # straight: two standard errors
-        (0.2, 0.2)
-        >>> up, down = deviations(Gap(one, 0 * one, 0.1 * one, 0 * one, 9 * one), 2 * one)
-        >>> float(up[0].round(12)), float(down[0].round(12))  # at a minimum
-        (0.15, 0.05)
-    """
-    _, error, curvature, residual, _ = found
-    flat = np.abs(curvature) * quantile > error  # the vertex is within reach
-    vertex = np.where(flat, -error / np.where(flat, curvature, 1.0), quantile)
-    steps = np.stack([-quantile, vertex, quantile])
-    moves = error * steps + 0.5 * curvature * (steps**2 - 1)
-    other = quantile * residual
-    up, down = np.maximum(moves.max(axis=0), 0.0), np.maximum(-moves.min(axis=0), 0.0)
-    return np.hypot(up, other), np.hypot(down, other)
-
-
-def _curvature(
-    s: Segments, n: int, steepest: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Second-order terms of the gap in the ends of tied outcomes.
-
-    Returns:
-        Their mean; the second derivative along the change `steepest` of the masses; the sum over
-        the ends of the squared mean, half of the variance of the terms if the ends are independent.
-    """
-    total = _total(s, s.variance)[s.pool]
-    to_end, move = _up_to(s, s.variance), _up_to(s, steepest)
-    tied = np.flatnonzero(s.tied & (s.variance > 0) & (n * s.piece > CONTINUUM))
-    pool, v_low, v_high, v = s.pool[tied], (to_end - s.variance)[tied], to_end[tied], total[tied]
-    # the ends are sums of masses that together sum to 1
-    at_low, at_high, both = (
-        v_low * (1 - v_low / v),
-        v_high * (1 - v_high / v),
-        v_low * (1 - v_high / v),
-    )
-    lower, upper = np.maximum(s.start[tied], 1e-300), s.start[tied] + s.mass[tied]
-    low_low, low_high, high_high = second_slopes(n, lower, upper, s.mass[tied])
-    low_low = np.where(at_low > 0, low_low, 0.0)
-    move_low, move_high = (move - steepest)[tied], move[tied]
-    curvature = (
-        low_low * move_low**2 + 2 * low_high * move_low * move_high + high_high * move_high**2
-    )
-    low = 0.5 * (low_low * at_low + low_high * both)
-    high = 0.5 * (high_high * at_high + low_high * both)
-    # the lower end of an outcome is the upper end of a neighbour before it
-    follows = np.zeros(tied.size, dtype=np.bool_)
-    follows[1:] = (np.diff(tied) == 1) & (np.diff(pool) == 0)
-    at_end = high.copy()
-    at_end[:-1] += np.where(follows, low, 0.0)[1:]
-    squares = at_end**2 + np.where(follows, 0.0, low) ** 2
-    return (
-        pool_sum(pool, low + high, s.pools),
-        pool_sum(pool, curvature, s.pools),
-        pool_sum(pool, squares, s.pools),
-    )
+    missed = np.minimum(-np.expm1(np.log(chance) / s.size), s.missing)
+    above = -analytical_kl(n) * np.expm1(n * np.log1p(-missed))
+    return np.asarray(np.maximum(above, kl_estimator(np.log1p(-missed), n)))
 
 
 def _total(s: Segments, values: FloatArray) -> FloatArray:
     return pool_sum(s.pool, values, s.pools)
-
-
-def _up_to(s: Segments, values: FloatArray) -> FloatArray:
-    return pool_cumsum(s.pool, values, s.pools)
 
 
 def _positive(values: FloatArray) -> FloatArray:

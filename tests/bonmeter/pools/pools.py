@@ -9,6 +9,7 @@ import numpy as np
 
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.identity import Distinct, as_log_probs, distinct_responses
+from bonmeter.pools.layout import Segments
 from bonmeter.pools.subsets import IndexArray
 from replication.studies.simulate import draw_responses
 
@@ -34,3 +35,12 @@ def gap(n: int, lower: mpmath.mpf, upper: mpmath.mpf) -> mpmath.mpf:
         return n * u ** (n - 1) * mpmath.log(n * u ** (n - 1) / mean)
 
     return mpmath.quad(loss, [lower, upper])
+
+
+def one_segment(start: float, mass: float, piece: float) -> Segments:
+    """A segment of unseen mass, made of pieces."""
+    columns = {"start": start, "mass": mass, "unseen": mass, "piece": piece, "log_end": 0.0}
+    pool = np.array([0], dtype=np.intp)
+    no, one = np.array([False]), np.ones(1)
+    rest = {name: columns.get(name, 1.0) * one for name in Segments._fields[5:]}
+    return Segments(1, 9, one, one, pool, **(rest | {"tied": no, "bounded": no}))

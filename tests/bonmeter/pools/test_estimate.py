@@ -26,7 +26,7 @@ from bonmeter.pools.estimate import (
     mean_interval,
 )
 from bonmeter.pools.layout import segments_of
-from bonmeter.pools.uncertainty import deviations, gap_and_error
+from bonmeter.pools.uncertainty import corrected_gaps, gap_error
 from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
 from replication.studies.compare import errors_of
 from replication.studies.simulate import draw_responses
@@ -242,7 +242,7 @@ def resampled_estimates(
     """Estimates that do not refuse pools whose responses repeat as they cannot."""
     log_prob, reward = responses
     segments = segments_of(distinct(log_prob[drawn], reward[drawn], drawn), identified=True)
-    return np.stack([analytical_kl(k) - gap_and_error(segments, k).gap for k in n], axis=-1)
+    return (analytical_kl(n)[:, None] - corrected_gaps(segments, np.array(n))).T
 
 
 def test_resampling_the_pool_covers_too_rarely() -> None:
@@ -322,15 +322,14 @@ def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:
 
 
 def test_an_end_is_at_most_four_times_as_far_as_without_the_logit() -> None:
-    """Little unseen mass beside a likely response: the logit alone would go much farther."""
-    log_prob = np.log(np.append(0.989, np.full(5, 1e-3 / 6)))
-    reward = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-    responses = distinct(log_prob[None], reward[None], np.arange(6)[None])
-    segments = segments_of(responses, identified=True)
-    found = gap_and_error(segments, 3)
-    _, down = deviations(found, t.ppf([0.975], found.df))
-    interval = estimate._logit_interval(segments, 3, 0.975)
-    assert interval.upper - interval.estimate == pytest.approx(4 * down.item())
+    """Seven rare responses: the KL is near the formula, and the logit alone would go to 0."""
+    log_prob = np.full((1, 7), np.log(1e-3 / 7))
+    segments = segments_of(distinct(log_prob, np.arange(7.0)[None]), identified=True)
+    found = gap_error(segments, 2)
+    kl = analytical_kl(2) - corrected_gaps(segments, np.array([2]))[0]
+    lower, _, _ = estimate._logit_ends(segments, 2, kl, 0.975)
+    half = t.ppf(0.975, found.df) * found.error
+    assert (kl - lower).item() == pytest.approx(4 * half.item())
 
 
 @pytest.mark.parametrize("size", [3, 5, 20])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import mpmath
 import numpy as np
 import pytest
 
 from bonmeter.numerics.kernels import normalised_gap
 from bonmeter.pools import gaps
-from bonmeter.pools.layout import Segments
-from tests.bonmeter.pools.pools import gap
+from bonmeter.pools.layout import segments_of_ranks
+from tests.bonmeter.pools.pools import gap, one_segment
 
 
 @pytest.mark.parametrize("n", [2, 3, 12])
@@ -28,11 +30,7 @@ def test_slopes_are_derivatives(n: int, ends: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize("p", [1e-5, 1e-3, 0.1])
 def test_shift_is_a_derivative_on_both_sides_of_its_switch(p: float) -> None:
-    one, no = np.array([1.0]), np.array([False])
-    start = one * 0.8 - 0.5 * p
-    segments = Segments(
-        1, 9, one, one, np.array([0]), start, p * one, p * one, no, no, one, one, *[one] * 3
-    )
+    segments = one_segment(0.8 - 0.5 * p, p, p)
     with mpmath.workdps(40):
         slope = mpmath.diff(lambda u: gap(12, u - p / mpmath.mpf(2), u + p / mpmath.mpf(2)), 0.8)
     found = gaps.pieces_of(segments, 12).shift
@@ -56,25 +54,20 @@ def test_first_piece_at_n_2_has_the_gap_of_small_pieces_above_its_start() -> Non
 def test_pieces_of_a_segment_add_up_to_its_gap(n: int, start: float) -> None:
     """A segment cut into outcomes, one by one, against their number times the one at the centre."""
     p, mass = 1e-3, 0.1
-    one, no = np.array([1.0]), np.array([False])
-    segments = Segments(
-        1,
-        9,
-        one,
-        one,
-        np.array([0]),
-        start * one,
-        mass * one,
-        p * one,
-        no,
-        no,
-        one,
-        one,
-        *[one] * 3,
-    )
+    segments = one_segment(start, mass, p)
     found = gaps.pieces_of(segments, n)
     ends = np.linspace(start, start + mass, 101)
     with np.errstate(divide="ignore"):
         step = np.log(ends[1:] / ends[:-1])
     truth = np.sum(ends[1:] ** n * -np.expm1(-n * step) * normalised_gap(n, step))
     assert (found.number * found.gap).item() == pytest.approx(truth, rel=0.02 if n < 40 else 0.15)
+
+
+@pytest.mark.parametrize("n", [2, 3, 12, 200])
+def test_gaps_of_tied_outcomes_are_the_integrals(n: int) -> None:
+    reward = np.repeat([0.0, 1.0, 2.0], [40, 50, 10])[None]
+    found = gaps.tied_gaps(segments_of_ranks(reward), np.array([[n]]))[0]
+    with mpmath.workdps(30):
+        ends = [mpmath.mpf(end) / 100 for end in (0, 40, 90, 100)]
+        truth = [float(gap(n, *pair)) for pair in pairwise(ends)]
+    np.testing.assert_allclose(found, truth, rtol=1e-10, atol=2e-15)
