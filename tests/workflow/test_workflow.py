@@ -47,7 +47,12 @@ def test_everything_is_made(finished: Path) -> None:
     stems = {Path(name).stem for name in drawn}
     assert {"figure_1_binary", "figure_5_tradeoff", "regime_map", "estimator_errors"} <= stems
     assert drawn == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf", "png")}
-    for page in ("audit/claims.html", "notebooks/tour.html", "notebooks/audit.html"):
+    for page in (
+        "audit/claims.html",
+        "audit/theory.html",
+        "notebooks/tour.html",
+        "notebooks/audit.html",
+    ):
         assert "<html" in (finished / "results" / page).read_text(encoding="utf-8")
 
 

@@ -1,5 +1,14 @@
 """The audit: one table of claims, its report, and the gate that a wrong verdict does not pass."""
 
+AUDIT_TEMPLATES = (
+    "audit.md.jinja",
+    "audit.html.jinja",
+    "heat_map.html.jinja",
+    "audit.css",
+    "audit.js",
+    "theory.html.jinja",
+)
+
 
 rule claims:
     """One verdict per claim, from the cells of all policies."""
@@ -18,6 +27,7 @@ rule claims:
         parquet="results/audit/claims.parquet",
         cells="results/audit/cells.parquet",
         csv="results/audit/claims.csv",
+        json="results/audit/claims.json",
     log:
         "logs/audit/claims.log",
     benchmark:
@@ -29,13 +39,17 @@ rule claims:
 
 
 rule audit_report:
-    """The audit as a page to read."""
+    """The audit as pages to read."""
     input:
         claims="results/audit/claims.parquet",
-        template=in_project("workflow/report/audit.md.jinja"),
+        cells="results/audit/cells.parquet",
+        theory=in_project("docs/theory.md"),
+        schema=in_project("workflow/schemas/claims.schema.json"),
+        templates=[in_project(f"workflow/report/{name}") for name in AUDIT_TEMPLATES],
         library=library("workflow/scripts/audit_report.py"),
     output:
         markdown="results/audit/claims.md",
+        theory="results/audit/theory.html",
         html=report(
             "results/audit/claims.html",
             caption="../report/audit.rst",
@@ -46,6 +60,9 @@ rule audit_report:
         "logs/audit/report.log",
     benchmark:
         "logs/benchmarks/audit/report.tsv"
+    params:
+        project=in_project("."),
+        templates=in_project("workflow/report"),
     script:
         "../scripts/audit_report.py"
 

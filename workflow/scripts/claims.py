@@ -1,11 +1,12 @@
 """The audit's table: one verdict per claim, from the cells of all policies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import pandas as pd
 
 from replication.audit.claims import load_claims
+from replication.audit.summary import to_json
 from replication.audit.verdicts import audit_claims
 from replication.pipeline.io import atomic_path, log_to
 
@@ -23,9 +24,7 @@ class Inputs(Protocol):
     estimators: Sequence[str]
 
 
-def audit(
-    claims: str, policies: Sequence[str], inputs: Inputs, parquet: str, all_cells: str, csv: str
-) -> None:
+def audit(claims: str, policies: Sequence[str], inputs: Inputs, outputs: Mapping[str, str]) -> None:
     """Write the claims table, and the cells; `policies` names the tables of policies in order."""
     cells = _concatenated(policies, inputs.checks)
     quick, full = map(pd.read_csv, inputs.estimators)
@@ -40,11 +39,13 @@ def audit(
         "estimators_quick": quick,
     }
     table = audit_claims(load_claims(claims), cells, tables)
-    for written, target in ((table, parquet), (cells, all_cells)):
+    for written, target in ((table, outputs["parquet"]), (cells, outputs["cells"])):
         with atomic_path(target) as path:
             written.to_parquet(path, index=False)
-    with atomic_path(csv) as path:
+    with atomic_path(outputs["csv"]) as path:
         table.to_csv(path, index=False, lineterminator="\n")
+    with atomic_path(outputs["json"]) as path:
+        path.write_text(to_json(table), encoding="utf-8")
 
 
 def _concatenated(policies: Sequence[str], paths: Sequence[str]) -> pd.DataFrame:
@@ -61,7 +62,5 @@ if __name__ == "__main__":
             snakemake.input.claims,
             snakemake.params.policies,
             snakemake.input,
-            snakemake.output.parquet,
-            snakemake.output.cells,
-            snakemake.output.csv,
+            snakemake.output,
         )

@@ -106,7 +106,8 @@ class Claim(_Record):
     Attributes:
         id: its name in tables, unique.
         source: where in the paper it stands, or that it is ours.
-        statement: what is claimed, in words and ASCII formulas.
+        statement: what is claimed, in words and plain-text formulas.
+        tex: the same, its formulas in TeX between dollars; none if it has no formula.
         origin: who states it.
         status: how sure its wording or proof is.
         expected: the verdict the audit must reach, or the build fails.
@@ -128,6 +129,7 @@ class Claim(_Record):
     proof: str | None = None
     test: str | None = None
     figure: str | None = None
+    tex: str | None = None
 
     @property
     def standing(self) -> str:

@@ -11,7 +11,7 @@ from replication.audit.claims import Claim, FunctionCheck, InequalityCheck
 from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
 from replication.audit.function_checks import CHECKS
 
-__all__ = ["audit_claims", "disagreements"]
+__all__ = ["COLUMNS", "audit_claims", "disagreements", "worst_cell"]
 
 
 def audit_claims(
@@ -51,11 +51,12 @@ def audit_claims(
         _meets(expected, verdict)
         for expected, verdict in zip(table.expected, table.verdict, strict=True)
     ]
-    return table.fillna({"function": "", "proof": "", "test": "", "figure": ""})[list(COLUMNS)]
+    return table.fillna(dict.fromkeys(OPTIONAL, ""))[list(COLUMNS)]
 
 
+OPTIONAL = ("function", "proof", "test", "figure", "tex")
 COLUMNS = (
-    *("id", "source", "statement", "origin", "status", "standing"),
+    *("id", "source", "statement", "tex", "origin", "status", "standing"),
     *("expected", "verdict", "as_expected", "method"),
     *("cells", "certified_cells", "float_cells", "worst_margin", "worst_at", "search_margin"),
     *("function", "proof", "test", "figure"),
@@ -108,8 +109,7 @@ def _summary(cells: pd.DataFrame) -> Finding:
     equal = int((cells.method == EQUAL_METHOD).sum())
     proved = len(cells) - floats - equal
     verdict = _verdict(cells, certified=proved > 0 and not equal)
-    strict = cells[cells.method != "equality by proof"]
-    worst = _worst(strict if verdict != REFUTED else strict[strict.verdict == "fails"], verdict)
+    worst = worst_cell(cells)
     return Finding(
         verdict,
         _method(cells),
@@ -129,12 +129,31 @@ def _verdict(cells: pd.DataFrame, *, certified: bool) -> str:
     return CERTIFIED if certified else NUMERICAL
 
 
-def _worst(cells: pd.DataFrame, verdict: str) -> pd.Series[float] | None:
-    """The smallest counterexample of what is refuted, else the tightest cell."""
-    if cells.empty:
+def worst_cell(cells: pd.DataFrame) -> pd.Series[float] | None:
+    """The smallest counterexample of what is refuted, else the tightest cell.
+
+    Ours.
+
+    Args:
+        cells: the cells of one claim; those equal by proof are left out.
+
+    Returns:
+        A row, or none if there is no cell.
+
+    Examples:
+        >>> cell = {"policy": "binary", "outcomes": 2, "n": 2.0, "method": "ball arithmetic"}
+        >>> rows = [cell | {"relative_margin": m, "verdict": v} for m, v in
+        ...     ((0.5, "holds"), (-0.1, "fails"), (-0.2, "fails"))]
+        >>> worst_cell(pd.DataFrame(rows)).relative_margin.item()
+        -0.1
+    """
+    strict = cells[cells.method != "equality by proof"]
+    failing = strict[strict.verdict == "fails"]
+    if strict.empty:
         return None
-    order = ["outcomes", "n", "policy"] if verdict == REFUTED else ["relative_margin", "n"]
-    return cells.sort_values(order, kind="stable").iloc[0]
+    if failing.empty:
+        return strict.sort_values(["relative_margin", "n"], kind="stable").iloc[0]
+    return failing.sort_values(["outcomes", "n", "policy"], kind="stable").iloc[0]
 
 
 def _method(cells: pd.DataFrame) -> str:
