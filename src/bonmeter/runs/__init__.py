@@ -18,16 +18,18 @@ for its prompt. Rows are in any order, further columns are ignored, the index to
 | column | dtype | meaning |
 |---|---|---|
 | `prompt` | str or int, none missing | names the prompt; its rows make up one pool |
-| `reward` | float, int or bool; finite | the (proxy) reward best-of-n selects by; missing: none given |
-| `log_prob` (optional) | float, nats | log-probability of the whole response under the distribution \
-that was sampled from (its temperature, top-p, end of sequence included); missing: not recorded |
+| `reward` | float, int or bool; finite | the (proxy) reward best-of-n selects by; missing: \
+none given |
+| `log_prob` (optional) | float, nats | log-probability of the whole response under the \
+distribution that was sampled from (its temperature, top-p, end of sequence included); \
+missing: not recorded |
 | `response` (optional) | str or int | the response, or anything that names it within its prompt; \
 missing: unknown |
-| `gold_reward` (optional) | float, int or bool; finite | reward by which the selected candidate is \
-judged; missing: not recorded |
+| `gold_reward` (optional) | float, int or bool; finite | reward by which the selected candidate \
+is judged; missing: not recorded |
 | `tokens` (optional) | int or float, >= 0 | tokens generated for the response; missing: unknown |
-| `weight` (optional) | float, > 0 | weight of the prompt, the same in all its rows; without it all \
-prompts weigh alike |
+| `weight` (optional) | float, > 0 | weight of the prompt, the same in all its rows; without it \
+all prompts weigh alike |
 
 Missing is NaN, None or `pd.NA`. Rewards that are all 0 or 1 (or booleans) are a verifier's: passed
 or not. What is missing is never guessed. A candidate without reward is left out and counted, or has
@@ -52,7 +54,7 @@ cannot say |
 
 | quantity | meaning | needs |
 |---|---|---|
-| `kl` | KL divergence of best-of-n from the policy, nats | `log_prob`; without, ranks alone (noted) |
+| `kl` | KL divergence of best-of-n from the policy, nats | `log_prob`, else from ranks, noted |
 | `kl_formula` | log n - (n-1)/n, its upper bound | |
 | `win_rate` | chance to beat one draw, ties counting half | |
 | `reward`, `reward_gain` | mean reward of best-of-n, and what exceeds that of one draw | |
