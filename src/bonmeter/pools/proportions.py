@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entries, reject_shapes
 
-__all__ = ["Proportion", "clopper_pearson"]
+__all__ = ["Proportion", "clopper_pearson", "gain_range"]
 
 
 class Proportion(NamedTuple):
@@ -55,3 +55,26 @@ def clopper_pearson(successes: ArrayLike, draws: ArrayLike, *, level: float = 0.
     lower = betaincinv(np.where(none, 1.0, count), failures + 1, tail)
     upper = betaincinv(count + 1, np.where(everything, 1.0, failures), 1 - tail)
     return Proportion(np.where(none, 0.0, lower)[()], np.where(everything, 1.0, upper)[()])
+
+
+def gain_range(lower: ArrayLike, upper: ArrayLike, n: ArrayLike) -> Proportion:
+    """Least and greatest q - q^n for q between two ends: it rises, then falls.
+
+    That is what n draws pass more often than one where a draw fails with chance q.
+
+    Args:
+        lower: the lower ends, in [0, 1], any shape.
+        upper: the upper ends.
+        n: whole numbers >= 1, all of shapes that broadcast.
+
+    Examples:
+        >>> [float(end) for end in gain_range(0.25, 1.0, 2)]  # greatest at 1/2
+        [0.0, 0.25]
+    """
+    low, high, order = (np.asarray(x, dtype=np.float64) for x in (lower, upper, n))
+    top = np.exp(-np.log(order) / np.maximum(order - 1, 1))
+
+    def gain(q: FloatArray) -> FloatArray:
+        return np.asarray(q - q**order)
+
+    return Proportion(np.minimum(gain(low), gain(high)), gain(np.clip(top, low, high)))

@@ -23,7 +23,7 @@ from bonmeter.numerics.validation import (
     reject_entries,
 )
 from bonmeter.pools.estimate import Interval
-from bonmeter.pools.proportions import clopper_pearson
+from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import Ranked, rank, subset_cdf
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "best_of_n_value",
     "blocks",
     "estimate_pass_rate",
+    "gain_interval",
     "pass_rate_interval",
     "spread_without_each",
     "value_interval",
@@ -134,6 +135,50 @@ def value_interval(
     else:
         found = _student(estimate, spread, level)
     return Interval(*(pools.shaped(column, order) for column in found))
+
+
+def gain_interval(
+    reward: ArrayLike, n: ArrayLike, value: ArrayLike | None = None, *, level: float = 0.95
+) -> Interval:
+    """What best-of-n is worth beyond one draw, with a confidence interval (ours).
+
+    As `value_interval`, of the difference to n = 1. A verifier's gain is q - q^n with q its rate of
+    failure: the range over the interval of Clopper and Pearson.
+
+    Args:
+        reward: as for `best_of_n_value`.
+        n: as for `best_of_n_value`.
+        value: as for `best_of_n_value`.
+        level: coverage aimed at, strictly between 0 and 1.
+
+    Returns:
+        The estimate, the lower and the upper end, and the degrees of freedom; 0 exactly at n = 1.
+
+    Raises:
+        ValueError: as `value_interval`.
+
+    Examples:
+        >>> gain_interval([1.0, 2.0, 3.0, 4.0], [1, 2]).estimate.round(6).tolist()
+        [0.0, 0.833333]
+    """
+    pools = _checked(reward, value)
+    order = as_integer_n(n, pools.size)
+    means = _class_means(pools.ranked, pools.value)
+    estimate = _estimates(means, order) - means.mean(axis=-1)
+    if value is None and _is_binary(pools.value):
+        fails = clopper_pearson((1 - pools.value).sum(axis=-1), pools.size, level=level)
+        ends = gain_range(fails.lower, fails.upper, order.reshape(-1, 1))
+        found = Interval(estimate, *ends, np.full(estimate.shape, pools.size - 1.0))
+    else:
+        found = _student(
+            estimate, _spread(pools, means, order, base=1 / max(pools.size - 1, 1)), level
+        )
+    one = (order == 1).reshape(-1, 1)
+    columns = (
+        np.where(one, at_one, column)
+        for at_one, column in zip((0, 0, 0, np.inf), found, strict=True)
+    )
+    return Interval(*(pools.shaped(column, order) for column in columns))
 
 
 def estimate_pass_rate(passed: ArrayLike, n: ArrayLike) -> FloatArray:
@@ -321,32 +366,35 @@ def _estimates(means: FloatArray, order: NDArray[np.int64]) -> FloatArray:
     return found
 
 
-def _spread(pools: _Pools, means: FloatArray, order: NDArray[np.int64]) -> Spread:
+def _spread(
+    pools: _Pools, means: FloatArray, order: NDArray[np.int64], base: float = 0.0
+) -> Spread:
     """Standard errors and degrees of freedom for every n, shape (n, pools)."""
     size = pools.size
     found = Spread(*np.full((2, order.size, len(means)), np.inf))
     if size == 1:
         return found
     for block in blocks(size, np.minimum(order, size - 1)):
+        block = block._replace(start=0) if base else block
         step = max(ENTRIES // (block.n.size * (size - block.start)), 1)
         for first in range(0, len(means), step):
             some = slice(first, first + step)
-            one = spread_without_each(*_without_each(pools, means, block, some))
+            one = spread_without_each(*_without_each(pools, means, block, some, base))
             for whole, part in zip(found, one, strict=True):
                 whole[block.at, some] = part
     return found
 
 
 def _without_each(
-    pools: _Pools, means: FloatArray, block: Block, some: slice
+    pools: _Pools, means: FloatArray, block: Block, some: slice, base: float
 ) -> tuple[FloatArray, FloatArray]:
     """Estimates without each candidate, up to a constant, and the candidates each stands for.
 
     Without candidate j + 1 rather than j, candidate j is there instead of j + 1, at the same rank.
-    Within a tie class the mean of those left moves besides.
+    Within a tie class the mean of those left moves besides. `base` is taken from every weight.
     """
     size, start = pools.size, block.start
-    weight = _weights(size - 1, block.n, start)
+    weight = _weights(size - 1, block.n, start) - base
     step = weight[:, None, :] * np.diff(means[None, some, start:], axis=-1)
     left = np.zeros((*step.shape[:-1], step.shape[-1] + 1))
     np.cumsum(-step, axis=-1, out=left[..., 1:])
@@ -354,7 +402,8 @@ def _without_each(
     if pull.any():
         below, ties = (x[some, start:] for x in (pools.ranked.below, pools.ranked.ties))
         cdf = subset_cdf(size - 1, block.n)
-        left += (cdf[:, below + ties - 1] - cdf[:, below]) * (pull / np.maximum(ties - 1, 1))
+        others = np.maximum(ties - 1, 1)
+        left += ((cdf[:, below + ties - 1] - cdf[:, below]) / others - base) * pull
     copies = np.ones(size - start)
     copies[0] += start
     return left, copies

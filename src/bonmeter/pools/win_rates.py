@@ -19,7 +19,7 @@ from bonmeter.numerics.validation import (
     reject_entries,
 )
 from bonmeter.pools.estimate import Interval
-from bonmeter.pools.proportions import clopper_pearson
+from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.rank_corrected import Gap, deviations
 from bonmeter.pools.subsets import rank, subset_cdf
 from bonmeter.pools.values import ENTRIES, Block, blocks, spread_without_each
@@ -81,7 +81,7 @@ def win_rate_interval(reward: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     Examples:
         >>> found = win_rate_interval([0.0] * 30 + [1.0] * 20, [1, 2, 4])
         >>> found.lower.round(3).tolist(), found.upper.round(3).tolist()
-        ([0.5, 0.608, 0.673], [0.5, 0.625, 0.736])
+        ([0.5, 0.597, 0.705], [0.5, 0.625, 0.741])
         >>> [round(float(end), 4) for end in win_rate_interval(range(100), 2)[:3]]  # no ties
         [0.6667, 0.6666, 0.6667]
     """
@@ -158,7 +158,7 @@ def _moved(gap: FloatArray, side: FloatArray, n: NDArray[np.int64]) -> FloatArra
     scale = np.maximum(n / (n + 1) - 0.5, np.finfo(np.float64).tiny)
     share = np.clip(gap / scale, 1e-9, 1 - 1e-9)
     moved = scale * expit(logit(share) + side / (scale * share * (1 - share))) - gap
-    return np.clip(moved, -WIDEST * np.abs(side), WIDEST * np.abs(side))
+    return np.asarray(np.clip(moved, -WIDEST * np.abs(side), WIDEST * np.abs(side)))
 
 
 def _missed_tie(size: int, n: NDArray[np.int64], level: float) -> FloatArray:
@@ -179,30 +179,20 @@ def _few_classes(c: _Classes, n: NDArray[np.int64], level: float) -> tuple[Float
     one = count == c.size
     # of a pool with one class, the other may be the lower
     other = np.where(one, 1 - ends.lower, 0.0)
-    low, high = _range(ends.lower, ends.upper, n)
-    below, above = _range(np.zeros_like(other), other, n)
-    return np.where(one, np.minimum(low, below), low), np.where(one, np.maximum(high, above), high)
-
-
-def _range(
-    lower: FloatArray, upper: FloatArray, n: NDArray[np.int64]
-) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest (1 + q - q^n)/2 for q between the ends; it rises, then falls."""
-    top = np.exp(-np.log(n) / np.maximum(n - 1, 1))
-
-    def win_rate(q: FloatArray) -> FloatArray:
-        return 0.5 + 0.5 * (q - q**n)
-
-    return (
-        np.minimum(win_rate(lower), win_rate(upper)),
-        win_rate(np.clip(top, lower, upper)),
+    low, high = gain_range(ends.lower, ends.upper, n)
+    below, above = gain_range(np.zeros_like(other), other, n)
+    low, high = (
+        np.where(one, np.minimum(low, below), low),
+        np.where(one, np.maximum(high, above), high),
     )
+    return 0.5 + 0.5 * low, 0.5 + 0.5 * high
 
 
 def _scatter(c: _Classes, order: NDArray[np.int64]) -> Gap:
     """What the uncertainty of 1 - W is made of, shape (n, pools); none where nothing ties."""
     shape = order.size, len(c.ties)
-    found = Gap(*np.zeros((4, *shape)), np.full(shape, c.size - 1.0))
+    gap, error, bend, rest = np.zeros((4, *shape))
+    found = Gap(gap, error, bend, rest, np.full(shape, c.size - 1.0))
     tied = np.flatnonzero((c.ties > 1).any(axis=-1) & ((c.ties > 0).sum(axis=-1) > 2))
     for block in blocks(c.size, order) if tied.size else ():
         step = max(ENTRIES // (block.n.size * c.ties.shape[-1]), 1)
