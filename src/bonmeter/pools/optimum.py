@@ -74,8 +74,8 @@ def tilt(reward: ArrayLike, beta: ArrayLike, value: ArrayLike | None = None) -> 
         )
     betas = as_real_array("beta", beta)
     reject_entries("beta", betas, ~((betas >= 0) & np.isfinite(betas)), "a finite number >= 0")
-    flat = (x.reshape(-1, x.shape[-1]) for x in (rewards, values))
-    columns = [_tilt(*pair, b) for pair in [tuple(flat)] for b in betas.ravel().tolist()]
+    flat, worth = (x.reshape(-1, x.shape[-1]) for x in (rewards, values))
+    columns = [_tilt(flat, worth, b) for b in betas.ravel().tolist()]
     shape = rewards.shape[:-1] + betas.shape
     return Tilt(*(np.stack(c, axis=-1).reshape(shape)[()] for c in zip(*columns, strict=True)))
 
@@ -94,9 +94,10 @@ def tilt_with_kl(
         Shape (m,): 0 for a KL of 0, nan where the KL is out of reach of these pools.
 
     Examples:
-        >>> two = np.array([0.0, 1.0])
-        >>> float(tilt_with_kl(lambda beta: tilt(two, beta).kl, [0.130812035941137], 1.0)[0].round(9))
-        1.098612289
+        >>> pool = np.array([0.0, 1.0])
+        >>> beta = tilt_with_kl(lambda beta: tilt(pool, beta).kl, [0.130812035941137], 1.0)
+        >>> np.exp(beta).round(6).tolist()
+        [3.0]
     """
     target = as_real_array("kl", kl)
     low, high = np.full((2, target.size), 1 / WIDEST) * [[1 / spread], [WIDEST**2 / spread]]

@@ -59,7 +59,7 @@ def candidates_for_pass_rate(rate: float, n: int, wanted: float, *, level: float
 
     Examples:
         >>> candidates_for_pass_rate(0.5, 1, 0.1)
-        404.0
+        402.0
     """
     if not 0 <= rate <= 1:
         raise ValueError(f"rate = {rate!r}: expected a chance from 0 to 1")

@@ -17,7 +17,7 @@ from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entri
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson
 
-__all__ = ["EqualKL", "difference_at_equal_kl", "over_prompts", "paired_difference"]
+__all__ = ["ALIKE", "EqualKL", "difference_at_equal_kl", "over_prompts", "paired_difference"]
 
 ALIKE = 1e-12
 """A spread over prompts below this share of the largest estimate is rounding."""
@@ -212,7 +212,8 @@ def _mean(
         down, up = np.fmax(down, rare * (mean - bounds[0])), np.fmax(up, rare * (bounds[1] - mean))
     lower, upper = (np.clip(end, *bounds) for end in (mean - down, mean + up))
     single = np.where(there, estimates.freedom, 0.0).sum(axis=0)
-    return Interval(mean[()], lower[()], upper[()], np.where(freedom > 0, freedom, single)[()])
+    freedom = np.where(np.isnan(mean), np.nan, np.where(freedom > 0, freedom, single))
+    return Interval(mean[()], lower[()], upper[()], freedom[()])
 
 
 def _shares(weight: ArrayLike | None, there: NDArray[np.bool_]) -> FloatArray:

@@ -24,7 +24,7 @@ from bonmeter.pools.rank_corrected import Gap, deviations
 from bonmeter.pools.subsets import rank, subset_cdf
 from bonmeter.pools.values import ENTRIES, Block, blocks, spread_without_each
 
-__all__ = ["estimate_win_rate", "win_rate_interval"]
+__all__ = ["estimate_win_rate", "missed_mass", "win_rate_interval"]
 
 WIDEST = 4.0
 """Ends of an interval are at most so many times as far from the estimate as without the logit."""
@@ -161,14 +161,24 @@ def _moved(gap: FloatArray, side: FloatArray, n: NDArray[np.int64]) -> FloatArra
     return np.asarray(np.clip(moved, -WIDEST * np.abs(side), WIDEST * np.abs(side)))
 
 
-def _missed_tie(size: int, n: NDArray[np.int64], level: float) -> FloatArray:
-    """What one outcome drawn at most once could cost: n/(n+1) - W is at most this (ours)."""
+def missed_mass(size: int, level: float) -> float:
+    """Mass of an outcome that N draws show twice or more with a chance of `level`.
+
+    Examples:
+        >>> round(missed_mass(100, 0.95), 4)  # 4.7/N or so
+        0.0466
+    """
     from scipy.special import bdtri
 
-    if size < 2:
-        return 0.5 * np.ones(n.shape)
-    mass = bdtri(1, size, 1 - level)  # drawn twice or more with a chance of `level`
-    return np.asarray(mass**2 / 12 * -n * np.expm1((n - 1) * np.log1p(-mass)))
+    return float(bdtri(1, size, 1 - level)) if size > 1 else 1.0
+
+
+def _missed_tie(size: int, n: NDArray[np.int64], level: float) -> FloatArray:
+    """What one outcome drawn at most once could cost: n/(n+1) - W is at most this (ours)."""
+    mass = missed_mass(size, level)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a pool of one: log 0, at n = 1 times 0
+        below = np.where(n > 1, (n - 1) * np.log1p(-mass), 0.0)
+    return np.asarray(mass**2 / 12 * -n * np.expm1(below))
 
 
 def _few_classes(c: _Classes, n: NDArray[np.int64], level: float) -> tuple[FloatArray, FloatArray]:

@@ -69,3 +69,12 @@ and `bonmeter.pools.reliability.ThinPoolWarning` is issued once for a call.
 """
 
 from __future__ import annotations
+
+from bonmeter.runs.quantities import QUANTITIES
+from bonmeter.runs.summary import per_prompt, summarise
+
+__all__ = [
+    "QUANTITIES",
+    "per_prompt",
+    "summarise",
+]

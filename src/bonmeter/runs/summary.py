@@ -1,0 +1,302 @@
+"""What each n costs and buys: on average over the prompts, and prompt by prompt."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from bonmeter.numerics.validation import FloatArray, as_integer_n
+from bonmeter.pools.estimate import Interval
+from bonmeter.pools.prompts import ALIKE, over_prompts
+from bonmeter.pools.reliability import ThinPoolWarning, is_reliable
+from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
+from bonmeter.runs.quantities import (
+    QUANTITIES,
+    Quantity,
+    available,
+    estimates_of,
+    intervals_of,
+    recorded,
+)
+
+__all__ = ["as_n", "chosen", "join_notes", "mean_of", "per_prompt", "summarise", "warn_of_thin"]
+
+
+def summarise(
+    candidates: pd.DataFrame,
+    n: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    quantities: Sequence[str] | None = None,
+    method: str | None = None,
+    missing_reward: float | None = None,
+) -> pd.DataFrame:
+    """What best-of-n costs and buys, on average over the prompts, with intervals.
+
+    Args:
+        candidates: one row for each candidate (the columns of `bonmeter.runs`).
+        n: whole numbers from 1 to the largest pool; powers of two up to the median pool if None.
+        level: coverage of the intervals, strictly between 0 and 1.
+        quantities: names among `bonmeter.runs.QUANTITIES`; all that can be told if None.
+        method: of the KL (`bonmeter.estimate_kl`); if None, "rank-corrected" for prompts with
+            log-probabilities and "rank-only" for others.
+        missing_reward: reward of candidates without one; left out if None.
+
+    Returns:
+        A row for each n and quantity (the columns of `bonmeter.runs`), smallest n first. Intervals
+        are those of `bonmeter.pools.prompts.over_prompts`, clustered by prompt.
+
+    Raises:
+        ValueError: naming column and row where the candidates are not what they are to be, or the
+            argument.
+
+    Warns:
+        ThinPoolWarning: an n that was asked for exceeds a tenth of a pool.
+
+    Examples:
+        >>> rewards = {"a": [0, 0, 1, 1], "b": [1, 0, 0, 0], "c": [0, 0, 0, 0]}
+        >>> rows = [{"prompt": p, "reward": r} for p, pool in rewards.items() for r in pool]
+        >>> table = summarise(pd.DataFrame(rows), quantities=["pass_rate"])
+        >>> table[["n", "estimate", "prompts"]].round(4).values.tolist()
+        [[1.0, 0.25, 3.0], [2.0, 0.4444, 3.0], [4.0, 0.6667, 3.0]]
+    """
+    pools = as_candidates(candidates, missing_reward)
+    names, order = chosen(pools, quantities), as_n(pools, n)
+    tables = [_row_for_each_n(name, pools, order, level, method) for name in names]
+    if n is not None:
+        warn_of_thin(pools, order)
+    return _sorted(tables, names)
+
+
+def per_prompt(
+    candidates: pd.DataFrame,
+    n: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    quantities: Sequence[str] | None = None,
+    method: str | None = None,
+    missing_reward: float | None = None,
+) -> pd.DataFrame:
+    """What best-of-n costs and buys, prompt by prompt, with intervals from each pool alone.
+
+    Args:
+        candidates: as for `summarise`.
+        n: as for `summarise`.
+        level: as for `summarise`.
+        quantities: as for `summarise`.
+        method: as for `summarise`.
+        missing_reward: as for `summarise`.
+
+    Returns:
+        A row for each prompt, n and quantity that its pool can tell (the columns of
+        `bonmeter.runs`): prompts in order of first appearance, then n, then quantities.
+
+    Raises:
+        ValueError: as `summarise`.
+
+    Warns:
+        ThinPoolWarning: as `summarise`.
+
+    Examples:
+        >>> rows = {"prompt": ["a"] * 3 + ["b"], "reward": [0.0, 1.0, 5.0, 7.0]}
+        >>> with warnings.catch_warnings(category=ThinPoolWarning, action="ignore"):
+        ...     table = per_prompt(pd.DataFrame(rows), 1, quantities=["reward"])
+        >>> table[["prompt", "n", "estimate", "candidates"]].round(9).values.tolist()
+        [['a', 1, 2.0, 3], ['b', 1, 7.0, 1]]
+    """
+    pools = as_candidates(candidates, missing_reward)
+    names, order = chosen(pools, quantities), as_n(pools, n)
+    tables = [_row_for_each_prompt(name, pools, order, level, method) for name in names]
+    if n is not None:
+        warn_of_thin(pools, order)
+    return _sorted(tables, names, pools.prompt)
+
+
+def as_n(candidates: Candidates, n: ArrayLike | None) -> IndexArray:
+    """The n asked for, rising and once each; powers of two up to the median pool if None."""
+    if n is None:
+        median = int(np.median(candidates.size[candidates.size > 0]))
+        return 2 ** np.arange(median.bit_length(), dtype=np.intp)
+    return np.unique(as_integer_n(n, int(candidates.size.max())))
+
+
+def chosen(candidates: Candidates, quantities: Sequence[str] | None) -> tuple[str, ...]:
+    """The quantities asked for, or all that can be told, in their order."""
+    known = available(candidates)
+    if quantities is None:
+        return known
+    for name in quantities:
+        if name not in known:
+            raise ValueError(
+                f"quantities: {name!r} cannot be told from these candidates: expected names among "
+                + ", ".join(known)
+            )
+    return tuple(name for name in known if name in quantities)
+
+
+def mean_of(
+    quantity: Quantity,
+    candidates: Candidates,
+    n: IndexArray,
+    level: float,
+    method: str | None = None,
+) -> Interval:
+    """Mean over prompts for each n.
+
+    The prompts' own intervals are needed where their estimates may all be off alike (KL and win
+    rate, whose bounds are met by pools without ties), or where their spread tells nothing.
+    """
+    mean = partial(
+        over_prompts,
+        weight=candidates.weight,
+        bounds=quantity.bounds(n) if quantity.bounds else (-np.inf, np.inf),
+        proportion=quantity.chance(candidates),
+        level=level,
+    )
+    if quantity.estimate is None:
+        return mean(intervals_of(quantity, candidates, n, level, method))
+    estimates = estimates_of(quantity, candidates, n)
+    found = mean(estimates)
+    silent = np.flatnonzero(_alike(estimates.estimate))
+    if silent.size:
+        own = mean(intervals_of(quantity, candidates, n[silent], level, method))
+        for whole, one in zip(found, own, strict=True):
+            whole[silent] = one
+    return found
+
+
+def warn_of_thin(candidates: Candidates, n: IndexArray) -> None:
+    """Issue a `ThinPoolWarning` if an n exceeds a tenth of a pool."""
+    thin = _thin(candidates, n)
+    if thin.any():
+        first = n[thin.any(axis=0)][0]
+        warnings.warn(
+            f"from n = {first} on, n exceeds a tenth of the candidates of {thin[:, -1].sum()} of "
+            f"{len(thin)} prompts: see the columns reliable and note",
+            ThinPoolWarning,
+            stacklevel=3,
+        )
+
+
+def join_notes(*notes: Iterable[str]) -> list[str]:
+    """The notes of each row, those that are not empty joined by "; "."""
+    return ["; ".join(filter(None, row)) for row in zip(*notes, strict=True)]
+
+
+def _alike(estimate: FloatArray) -> NDArray[np.bool_]:
+    """Whether all prompts say the same, or only one says anything."""
+    there = ~np.isnan(estimate)
+    high = np.where(there, estimate, -np.inf).max(axis=0)
+    low = np.where(there, estimate, np.inf).min(axis=0)
+    return np.asarray(~(high - low > ALIKE * np.maximum(np.abs(high), np.abs(low))))
+
+
+def _thin(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
+    """Whether pools that hold n candidates hold less than ten times as many, (prompts, n)."""
+    size = candidates.size[:, None]
+    return np.asarray((size >= n) & ~is_reliable(size, n))
+
+
+def _row_for_each_n(
+    name: str, candidates: Candidates, n: IndexArray, level: float, method: str | None
+) -> pd.DataFrame:
+    quantity = QUANTITIES[name]
+    mean = mean_of(quantity, candidates, n, level, method)
+    says = recorded(quantity, candidates)[:, None] & (
+        candidates.size[:, None] >= n + quantity.spare
+    )
+    thin = (says & _thin(candidates, n)).sum(axis=0) * quantity.from_pool
+    prompts = says.sum(axis=0)
+    return pd.DataFrame(
+        {
+            "n": n,
+            "quantity": name,
+            "estimate": mean.estimate,
+            "lower": mean.lower,
+            "upper": mean.upper,
+            "df": np.where(mean.lower == mean.upper, np.inf, mean.freedom),
+            "prompts": prompts,
+            "reliable": thin == 0,
+            "note": _notes(name, candidates, n, prompts, thin, mean),
+        }
+    )
+
+
+def _notes(
+    name: str,
+    candidates: Candidates,
+    n: IndexArray,
+    prompts: IndexArray,
+    thin: IndexArray,
+    mean: Interval,
+) -> list[str]:
+    quantity, total = QUANTITIES[name], len(candidates.prompt)
+    known = recorded(quantity, candidates)
+    unknown = total - int(known.sum())
+    small = known.sum() - prompts
+    ranks = int((~candidates.has("log_prob")).sum()) if name == "kl" else 0
+    missing = int(candidates.missing.sum()) if quantity.from_pool else 0
+    columns: tuple[tuple[str, ArrayLike], ...] = (
+        (f"{unknown} of {total} prompts without {quantity.needs}", unknown),
+        ("{k} of {total} prompts with too few candidates", small),
+        ("n exceeds a tenth of the candidates of {k} of {total} prompts", thin),
+        (f"from ranks alone for {ranks} of {total} prompts", ranks),
+        (f"{missing} candidates without reward left out", missing),
+        ("one prompt: the interval is that of its pool", (prompts == 1) & quantity.from_pool),
+        ("nothing tells the error", (prompts > 0) & np.isnan(mean.lower)),
+    )
+    return join_notes(
+        *(
+            [text.format(k=k, total=total) if k else "" for k in np.broadcast_to(count, n.shape)]
+            for text, count in columns
+        )
+    )
+
+
+def _row_for_each_prompt(
+    name: str, candidates: Candidates, n: IndexArray, level: float, method: str | None
+) -> pd.DataFrame:
+    quantity = QUANTITIES[name]
+    found = intervals_of(quantity, candidates, n, level, method)
+    prompt, column = np.nonzero(~np.isnan(found.estimate))
+    thin = _thin(candidates, n)[prompt, column] & quantity.from_pool
+    missing = candidates.missing[prompt] * quantity.from_pool
+    ranks = ~candidates.has("log_prob")[prompt] & (name == "kl")
+    return pd.DataFrame(
+        {
+            "prompt": candidates.prompt[prompt],
+            "n": n[column],
+            "quantity": name,
+            "estimate": found.estimate[prompt, column],
+            "lower": found.lower[prompt, column],
+            "upper": found.upper[prompt, column],
+            "df": found.freedom[prompt, column],
+            "candidates": candidates.size[prompt],
+            "reliable": ~thin,
+            "note": join_notes(
+                ["n exceeds a tenth of the candidates" if x else "" for x in thin],
+                ["from ranks alone" if x else "" for x in ranks],
+                [f"{x} candidates without reward left out" if x else "" for x in missing],
+                [
+                    "nothing tells the error" if x else ""
+                    for x in np.isnan(found.lower)[prompt, column]
+                ],
+            ),
+        }
+    )
+
+
+def _sorted(
+    tables: Sequence[pd.DataFrame], names: Sequence[str], prompts: pd.Index | None = None
+) -> pd.DataFrame:
+    """All rows by prompt, then n, then quantity."""
+    table = pd.concat(tables, ignore_index=True)
+    keys = [table["quantity"].map({name: k for k, name in enumerate(names)}), table["n"]]
+    if prompts is not None:
+        keys.append(table["prompt"].map({prompt: k for k, prompt in enumerate(prompts)}))
+    return table.iloc[np.lexsort(keys)].reset_index(drop=True)
