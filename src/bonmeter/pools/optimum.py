@@ -25,7 +25,7 @@ __all__ = ["Tilt", "tilt", "tilt_with_kl"]
 
 LARGEST_SHARE = 0.5
 """A candidate with more of the tilt than this cannot be left out: no correction of the bias."""
-STEPS = 60
+STEPS = 30
 WIDEST = 1e6
 """The inverse temperature sought, times the spread of rewards, lies within this of 1."""
 

@@ -70,11 +70,20 @@ and `bonmeter.pools.reliability.ThinPoolWarning` is issued once for a call.
 
 from __future__ import annotations
 
+from bonmeter.runs.compare import compare
+from bonmeter.runs.diagnose import diagnose
+from bonmeter.runs.frontier import frontier
+from bonmeter.runs.plan import plan, pool_size
 from bonmeter.runs.quantities import QUANTITIES
 from bonmeter.runs.summary import per_prompt, summarise
 
 __all__ = [
     "QUANTITIES",
+    "compare",
+    "diagnose",
+    "frontier",
     "per_prompt",
+    "plan",
+    "pool_size",
     "summarise",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,18 @@ class Candidates(NamedTuple):
             found[pools.at] = getattr(pools, column) is not None
         return found
 
+    def restricted(self, kept: NDArray[np.bool_]) -> Candidates:
+        """The candidates of some prompts only."""
+        place = np.cumsum(kept) - 1
+        pools = [_rows(p, kept[p.at])._replace(at=place[p.at[kept[p.at]]]) for p in self.pools]
+        return Candidates(
+            self.prompt[kept],
+            self.size[kept],
+            self.missing[kept],
+            None if self.weight is None else self.weight[kept],
+            tuple(p for p in pools if p.at.size),
+        )
+
     def is_binary(self, column: str) -> bool:
         """Whether all that is recorded is 0 or 1, at least one of it."""
         columns = [getattr(p, column) for p in self.pools if getattr(p, column) is not None]
@@ -103,6 +115,11 @@ def as_candidates(frame: pd.DataFrame, missing_reward: float | None = None) -> C
         _weights(frame, code, len(prompt)),
         tuple(_pools(columns, rows, size)),
     )
+
+
+def _rows(pools: Pools, kept: NDArray[np.bool_]) -> Pools:
+    columns: list[Any] = [x if x is None else x[kept] for x in pools]
+    return Pools(*columns)
 
 
 class _Columns(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,16 @@ from bonmeter.runs.quantities import (
     recorded,
 )
 
-__all__ = ["as_n", "chosen", "join_notes", "mean_of", "per_prompt", "summarise", "warn_of_thin"]
+__all__ = [
+    "as_n",
+    "chosen",
+    "mean_of",
+    "notes",
+    "per_prompt",
+    "summarise",
+    "thin_prompts",
+    "warn_of_thin",
+]
 
 
 def summarise(
@@ -172,7 +181,7 @@ def mean_of(
 
 def warn_of_thin(candidates: Candidates, n: IndexArray) -> None:
     """Issue a `ThinPoolWarning` if an n exceeds a tenth of a pool."""
-    thin = _thin(candidates, n)
+    thin = thin_prompts(candidates, n)
     if thin.any():
         first = n[thin.any(axis=0)][0]
         warnings.warn(
@@ -183,9 +192,24 @@ def warn_of_thin(candidates: Candidates, n: IndexArray) -> None:
         )
 
 
-def join_notes(*notes: Iterable[str]) -> list[str]:
-    """The notes of each row, those that are not empty joined by "; "."""
-    return ["; ".join(filter(None, row)) for row in zip(*notes, strict=True)]
+def notes(size: int, *texts: tuple[str, ArrayLike]) -> list[str]:
+    """Notes on `size` rows: each text where its number is not 0, `{k}` standing for that number.
+
+    Examples:
+        >>> notes(2, ("{k} too small", [0, 3]), ("from ranks", True))
+        ['from ranks', '3 too small; from ranks']
+    """
+    columns = [
+        [text.format(k=k) if k else "" for k in np.broadcast_to(number, size).tolist()]
+        for text, number in texts
+    ]
+    return ["; ".join(filter(None, row)) for row in zip(*columns, strict=True)]
+
+
+def thin_prompts(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
+    """Whether pools that hold n candidates hold less than ten times as many, (prompts, n)."""
+    size = candidates.size[:, None]
+    return np.asarray((size >= n) & ~is_reliable(size, n))
 
 
 def _alike(estimate: FloatArray) -> NDArray[np.bool_]:
@@ -196,21 +220,16 @@ def _alike(estimate: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(~(high - low > ALIKE * np.maximum(np.abs(high), np.abs(low))))
 
 
-def _thin(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
-    """Whether pools that hold n candidates hold less than ten times as many, (prompts, n)."""
-    size = candidates.size[:, None]
-    return np.asarray((size >= n) & ~is_reliable(size, n))
-
-
 def _row_for_each_n(
     name: str, candidates: Candidates, n: IndexArray, level: float, method: str | None
 ) -> pd.DataFrame:
     quantity = QUANTITIES[name]
     mean = mean_of(quantity, candidates, n, level, method)
-    says = recorded(quantity, candidates)[:, None] & (
-        candidates.size[:, None] >= n + quantity.spare
-    )
-    thin = (says & _thin(candidates, n)).sum(axis=0) * quantity.from_pool
+    known, total = recorded(quantity, candidates), len(candidates.prompt)
+    says = known[:, None] & (candidates.size[:, None] >= n + quantity.spare)
+    ranks = int((~candidates.has("log_prob")).sum()) if name == "kl" else 0
+    missing = int(candidates.missing.sum()) if quantity.from_pool else 0
+    thin = (says & thin_prompts(candidates, n)).sum(axis=0) * quantity.from_pool
     prompts = says.sum(axis=0)
     return pd.DataFrame(
         {
@@ -222,39 +241,20 @@ def _row_for_each_n(
             "df": np.where(mean.lower == mean.upper, np.inf, mean.freedom),
             "prompts": prompts,
             "reliable": thin == 0,
-            "note": _notes(name, candidates, n, prompts, thin, mean),
+            "note": notes(
+                n.size,
+                (f"{{k}} of {total} prompts without {quantity.needs}", total - known.sum()),
+                (f"{{k}} of {total} prompts with too few candidates", known.sum() - prompts),
+                (f"n exceeds a tenth of the candidates of {{k}} of {total} prompts", thin),
+                (f"from ranks alone for {{k}} of {total} prompts", ranks),
+                ("{k} candidates without reward left out", missing),
+                (
+                    "one prompt: the interval is that of its pool",
+                    (prompts == 1) & quantity.from_pool,
+                ),
+                ("nothing tells the error", (prompts > 0) & np.isnan(mean.lower)),
+            ),
         }
-    )
-
-
-def _notes(
-    name: str,
-    candidates: Candidates,
-    n: IndexArray,
-    prompts: IndexArray,
-    thin: IndexArray,
-    mean: Interval,
-) -> list[str]:
-    quantity, total = QUANTITIES[name], len(candidates.prompt)
-    known = recorded(quantity, candidates)
-    unknown = total - int(known.sum())
-    small = known.sum() - prompts
-    ranks = int((~candidates.has("log_prob")).sum()) if name == "kl" else 0
-    missing = int(candidates.missing.sum()) if quantity.from_pool else 0
-    columns: tuple[tuple[str, ArrayLike], ...] = (
-        (f"{unknown} of {total} prompts without {quantity.needs}", unknown),
-        ("{k} of {total} prompts with too few candidates", small),
-        ("n exceeds a tenth of the candidates of {k} of {total} prompts", thin),
-        (f"from ranks alone for {ranks} of {total} prompts", ranks),
-        (f"{missing} candidates without reward left out", missing),
-        ("one prompt: the interval is that of its pool", (prompts == 1) & quantity.from_pool),
-        ("nothing tells the error", (prompts > 0) & np.isnan(mean.lower)),
-    )
-    return join_notes(
-        *(
-            [text.format(k=k, total=total) if k else "" for k in np.broadcast_to(count, n.shape)]
-            for text, count in columns
-        )
     )
 
 
@@ -264,7 +264,7 @@ def _row_for_each_prompt(
     quantity = QUANTITIES[name]
     found = intervals_of(quantity, candidates, n, level, method)
     prompt, column = np.nonzero(~np.isnan(found.estimate))
-    thin = _thin(candidates, n)[prompt, column] & quantity.from_pool
+    thin = thin_prompts(candidates, n)[prompt, column] & quantity.from_pool
     missing = candidates.missing[prompt] * quantity.from_pool
     ranks = ~candidates.has("log_prob")[prompt] & (name == "kl")
     return pd.DataFrame(
@@ -278,14 +278,12 @@ def _row_for_each_prompt(
             "df": found.freedom[prompt, column],
             "candidates": candidates.size[prompt],
             "reliable": ~thin,
-            "note": join_notes(
-                ["n exceeds a tenth of the candidates" if x else "" for x in thin],
-                ["from ranks alone" if x else "" for x in ranks],
-                [f"{x} candidates without reward left out" if x else "" for x in missing],
-                [
-                    "nothing tells the error" if x else ""
-                    for x in np.isnan(found.lower)[prompt, column]
-                ],
+            "note": notes(
+                prompt.size,
+                ("n exceeds a tenth of the candidates", thin),
+                ("from ranks alone", ranks),
+                ("{k} candidates without reward left out", missing),
+                ("nothing tells the error", np.isnan(found.lower)[prompt, column]),
             ),
         }
     )
