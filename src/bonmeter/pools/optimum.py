@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entries
 
-__all__ = ["Tilt", "tilt", "tilt_with_kl"]
+__all__ = ["Tilt", "tilt", "tilt_kl", "tilt_with_kl"]
 
 LARGEST_SHARE = 0.5
 """A candidate with more of the tilt than this cannot be left out: no correction of the bias."""
@@ -94,8 +94,8 @@ def tilt_with_kl(
         Shape (m,): 0 for a KL of 0, nan where the KL is out of reach of these pools.
 
     Examples:
-        >>> pool = np.array([0.0, 1.0])
-        >>> beta = tilt_with_kl(lambda beta: tilt(pool, beta).kl, [0.130812035941137], 1.0)
+        >>> pool = np.array([[0.0, 1.0]])
+        >>> beta = tilt_with_kl(lambda beta: tilt_kl(pool, beta)[0], [0.130812035941137], 1.0)
         >>> np.exp(beta).round(6).tolist()
         [3.0]
     """
@@ -109,29 +109,39 @@ def tilt_with_kl(
     return np.where(target > 0, np.where(reached, np.sqrt(low * high), np.nan), 0.0)
 
 
-def _tilt(reward: FloatArray, value: FloatArray, beta: float) -> tuple[FloatArray, ...]:
-    """One inverse temperature; arrays of shape (pools,)."""
-    size = reward.shape[-1]
+def tilt_kl(reward: FloatArray, beta: FloatArray) -> FloatArray:
+    """`Tilt.kl` alone, of pools of shape (pools, N): shape (pools, number of betas).
+
+    Examples:
+        >>> tilt_kl(np.array([[0.0, 1.0]]), np.log([1.0, 3.0])).round(12).tolist()
+        [[0.0, 0.130812035941]]
+    """
+    return np.stack([_shares(reward, b)[1] for b in beta.tolist()], axis=-1)
+
+
+def _shares(reward: FloatArray, beta: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Shares of the candidates in the tilt, its KL, and the logarithm of the mean of e^(beta r)."""
     top = reward.max(axis=-1, keepdims=True)
     share = np.exp(beta * (reward - top))
     total = share.sum(axis=-1, keepdims=True)
     share /= total
-    log_moment = beta * top[:, 0] + np.log(total[:, 0] / size)
-    kl = np.maximum(beta * (share * reward).sum(axis=-1) - log_moment, 0.0)
+    log_moment = beta * top[:, 0] + np.log(total[:, 0] / reward.shape[-1])
+    kl = beta * np.einsum("pi,pi->p", share, reward) - log_moment
+    return share, np.maximum(kl, 0.0), log_moment
+
+
+def _tilt(reward: FloatArray, value: FloatArray, beta: float) -> tuple[FloatArray, ...]:
+    """One inverse temperature; arrays of shape (pools,)."""
+    size = reward.shape[-1]
+    share, kl, log_moment = _shares(reward, beta)
     # log moments without each candidate, beside that of all
-    without = (
-        np.log1p(-np.minimum(share, LARGEST_SHARE)) - np.log1p(-1 / size) if size > 1 else share
-    )
+    kept = np.log1p(-1 / size) if size > 1 else 0.0
+    without = np.log1p(-np.minimum(share, LARGEST_SHARE)) - kept
     mean = without.mean(axis=-1)
     error = np.sqrt((size - 1) * np.mean((without - mean[:, None]) ** 2, axis=-1))
     corrected = np.where(share.max(axis=-1) < LARGEST_SHARE, (size - 1) * mean, 0.0)
-    return (
-        log_moment - corrected,
-        error,
-        (share * value).sum(axis=-1),
-        kl,
-        1 / (share**2).sum(axis=-1),
-    )
+    effective = 1 / (share**2).sum(axis=-1)
+    return log_moment - corrected, error, (share * value).sum(axis=-1), kl, effective
 
 
 def _finite(name: str, values: ArrayLike) -> FloatArray:

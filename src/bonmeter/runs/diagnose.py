@@ -207,8 +207,8 @@ def _masses(c: Candidates, table: pd.DataFrame) -> Iterator[Finding]:
         "warning",
         total.max(),
         over.sum(),
-        f"the probabilities of a prompt's distinct responses sum to {total.max():.4g} at most: more "
-        "than 1 means that they are not those of whole responses under the sampler",
+        f"the probabilities of a prompt's distinct responses sum to {total.max():.4g} at most: "
+        "more than 1 means that they are not those of whole responses under the sampler",
     )
     yield _too_often(c, distinct, mass)
     seen = total.clip(upper=1.0).median()

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval
-from bonmeter.pools.optimum import tilt, tilt_with_kl
+from bonmeter.pools.optimum import tilt, tilt_kl, tilt_with_kl
 from bonmeter.pools.prompts import over_prompts, paired_difference
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW
 from bonmeter.runs.candidates import Candidates, as_candidates
@@ -122,7 +122,7 @@ def _beta(run: Candidates, kl: float) -> float:
     spread = np.sqrt(sum(share[p.at] @ p.reward.var(axis=-1) for p in run.pools))
 
     def mean_kl(beta: FloatArray) -> FloatArray:
-        return np.asarray(sum(share[p.at] @ tilt(p.reward, beta).kl for p in run.pools))
+        return np.asarray(sum(share[p.at] @ tilt_kl(p.reward, beta) for p in run.pools))
 
     return float(tilt_with_kl(mean_kl, [kl], spread)[0]) if spread > 0 else 0.0
 
