@@ -116,7 +116,7 @@ def paired_difference(
     difference = np.asarray(second.estimate - first.estimate)
     down = np.hypot(second.estimate - second.lower, first.upper - first.estimate)
     up = np.hypot(second.upper - second.estimate, first.estimate - first.lower)
-    freedom = np.fmin(first.freedom, second.freedom)
+    freedom = np.fmin(first.df, second.df)
     own = Interval(difference, difference - down, difference + up, freedom)
     bounds = (-1.0, 1.0) if proportion else (-np.inf, np.inf)
     return _mean(own, weight, bounds, level, proportion=False, missed=proportion)
@@ -217,7 +217,7 @@ def _mean(
         rare = np.where(alike, -np.expm1(np.log(0.5 * (1 - level)) * one), 0.0)
         down, up = np.fmax(down, rare * (mean - bounds[0])), np.fmax(up, rare * (bounds[1] - mean))
     lower, upper = (np.clip(end, *bounds) for end in (mean - down, mean + up))
-    single = np.where(there, estimates.freedom, 0.0).sum(axis=0)
+    single = np.where(there, estimates.df, 0.0).sum(axis=0)
     freedom = np.where(np.isnan(mean), np.nan, np.where(freedom > 0, freedom, single))
     return Interval(mean[()], lower[()], upper[()], freedom[()])
 

@@ -58,7 +58,7 @@ class Spread(NamedTuple):
 
     error: FloatArray
     """Standard error (jackknife)."""
-    freedom: FloatArray
+    df: FloatArray
     """Degrees of freedom of the variance, twice its square over its own variance."""
 
 
@@ -272,7 +272,7 @@ def spread_without_each(left_out: FloatArray, copies: FloatArray) -> Spread:
 
     Examples:
         >>> found = spread_without_each(np.array([1.0, 2.0, 3.0]), np.ones(3))
-        >>> float(found.error.round(12)), float(found.freedom)  # of a mean: times N - 1
+        >>> float(found.error.round(12)), float(found.df)  # of a mean: times N - 1
         (1.154700538379, 2.0)
     """
     size = np.asarray(copies.sum(axis=-1))
@@ -427,8 +427,8 @@ def _student(estimate: FloatArray, spread: Spread, level: float) -> Interval:
     if not 0 < level < 1:
         raise ValueError(f"level = {level!r}: expected a number strictly between 0 and 1")
     none = ~(spread.error > 0) | np.isinf(spread.error)
-    half = stdtrit(spread.freedom, 0.5 + 0.5 * level) * np.where(none, np.nan, spread.error)
-    return Interval(estimate, estimate - half, estimate + half, spread.freedom)
+    half = stdtrit(spread.df, 0.5 + 0.5 * level) * np.where(none, np.nan, spread.error)
+    return Interval(estimate, estimate - half, estimate + half, spread.df)
 
 
 def _proportion(
@@ -437,9 +437,9 @@ def _proportion(
     from scipy.special import ndtri, stdtrit
 
     estimate = np.clip(estimate, 0.0, 1.0)
-    wider = ndtri(0.5 + 0.5 * level) / stdtrit(spread.freedom, 0.5 + 0.5 * level)
+    wider = ndtri(0.5 + 0.5 * level) / stdtrit(spread.df, 0.5 + 0.5 * level)
     variance = np.maximum((spread.error / wider) ** 2, np.finfo(np.float64).tiny)
     draws = np.where(spread.error > 0, estimate * (1 - estimate) / variance, effective)
     draws = np.clip(draws, 1.0, effective)
     ends = clopper_pearson(estimate * draws, draws, level=level)
-    return Interval(estimate, ends.lower, ends.upper, spread.freedom)
+    return Interval(estimate, ends.lower, ends.upper, spread.df)

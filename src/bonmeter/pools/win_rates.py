@@ -20,7 +20,7 @@ from bonmeter.numerics.validation import (
 )
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
-from bonmeter.pools.rank_corrected import Gap, deviations
+from bonmeter.pools.uncertainty import Gap, deviations
 from bonmeter.pools.subsets import rank, subset_cdf
 from bonmeter.pools.values import ENTRIES, Block, blocks, spread_without_each
 
@@ -94,7 +94,7 @@ def win_rate_interval(reward: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     few = _few_classes(classes, flat, level)
     ends = (np.where(number > 2, one, two) for one, two in zip(found[1:3], few, strict=True))
     lower, upper = (np.clip(end, 0.5, flat / (flat + 1)) for end in ends)
-    columns = estimate, np.minimum(lower, estimate), np.maximum(upper, estimate), found.freedom
+    columns = estimate, np.minimum(lower, estimate), np.maximum(upper, estimate), found.df
     return Interval(*(column.T.reshape(lead + order.shape)[()] for column in columns))
 
 
@@ -145,10 +145,10 @@ def _several_classes(
     from scipy.special import stdtrit
 
     found = _scatter(c, n.ravel())
-    up, down = deviations(found, stdtrit(found.freedom, 0.5 + 0.5 * level))
+    up, down = deviations(found, stdtrit(found.df, 0.5 + 0.5 * level))
     gap = n / (n + 1) - estimate
     above = np.hypot(_moved(gap, up, n), _missed_tie(c.size, n, level))
-    return Interval(estimate, estimate - above, estimate - _moved(gap, -down, n), found.freedom)
+    return Interval(estimate, estimate - above, estimate - _moved(gap, -down, n), found.df)
 
 
 def _moved(gap: FloatArray, side: FloatArray, n: NDArray[np.int64]) -> FloatArray:
@@ -255,7 +255,7 @@ def _second_order(c: _Classes, block: Block) -> Gap:
     influence[..., :-1] = (_total(slope) - _up_to(slope) + slope) / (c.size - 1)
     ties[:, 0] += below[:, 0]
     return Gap(
-        variance * 0, np.sqrt(variance), bend, rest, spread_without_each(influence, ties).freedom
+        variance * 0, np.sqrt(variance), bend, rest, spread_without_each(influence, ties).df
     )
 
 

@@ -240,7 +240,7 @@ def _table(
             "estimate": found.estimate,
             "lower": found.lower,
             "upper": found.upper,
-            "df": found.freedom,
+            "df": found.df,
             "prompts": prompts,
             "reliable": thin == 0,
             "note": notes(

@@ -97,7 +97,7 @@ def _at(candidates: Candidates, n: int, level: float, method: str | None) -> pd.
             "estimate": table["estimate"],
             "lower": table["lower"],
             "upper": table["upper"],
-            "df": table["freedom"],
+            "df": table["df"],
             "temperature": 1 / beta if beta > 0 else np.inf,
             "effective": effective,
             "prompts": len(run.prompt),

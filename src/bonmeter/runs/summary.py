@@ -238,7 +238,7 @@ def _row_for_each_n(
             "estimate": mean.estimate,
             "lower": mean.lower,
             "upper": mean.upper,
-            "df": np.where(mean.lower == mean.upper, np.inf, mean.freedom),
+            "df": np.where(mean.lower == mean.upper, np.inf, mean.df),
             "prompts": prompts,
             "reliable": thin == 0,
             "note": notes(
@@ -275,7 +275,7 @@ def _row_for_each_prompt(
             "estimate": found.estimate[prompt, column],
             "lower": found.lower[prompt, column],
             "upper": found.upper[prompt, column],
-            "df": found.freedom[prompt, column],
+            "df": found.df[prompt, column],
             "candidates": candidates.size[prompt],
             "reliable": ~thin,
             "note": notes(
