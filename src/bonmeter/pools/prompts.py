@@ -200,7 +200,10 @@ def _mean(
     there = ~np.isnan(value)
     share = _shares(weight, there)
     known = np.where(there, value, 0.0)
-    mean = np.where(there.any(axis=0), (share * known).sum(axis=0), np.nan)
+    largest = np.where(there, value, -np.inf).max(axis=0)
+    # beside the largest, so that the mean of equal numbers is that number
+    below = (share * np.where(there, value - largest, 0.0)).sum(axis=0)
+    mean = np.where(there.any(axis=0), largest + below, np.nan)
     off = np.where(there, value - mean, 0.0)
     half, freedom = _student(share, off, level)
     alike = half <= ALIKE * np.abs(known).max(axis=0)

@@ -393,19 +393,21 @@ def _without_each(
     Without candidate j + 1 rather than j, candidate j is there instead of j + 1, at the same rank.
     Within a tie class the mean of those left moves besides. `base` is taken from every weight.
     """
-    size, start = pools.size, block.start
+    size = pools.size
+    start = int(pools.ranked.below[some, block.start].min())  # no tie class is cut
     weight = _weights(size - 1, block.n, start) - base
     step = weight[:, None, :] * np.diff(means[None, some, start:], axis=-1)
-    left = np.zeros((*step.shape[:-1], step.shape[-1] + 1))
-    np.cumsum(-step, axis=-1, out=left[..., 1:])
+    # the first column is that of all the candidates before, which hardly count
+    left = np.zeros((*step.shape[:-1], step.shape[-1] + 2))
+    np.cumsum(-step, axis=-1, out=left[..., 2:])
     pull = (means - pools.value)[some, start:]
     if pull.any():
         below, ties = (x[some, start:] for x in (pools.ranked.below, pools.ranked.ties))
         cdf = subset_cdf(size - 1, block.n)
         others = np.maximum(ties - 1, 1)
-        left += ((cdf[:, below + ties - 1] - cdf[:, below]) / others - base) * pull
-    copies = np.ones(size - start)
-    copies[0] += start
+        left[..., 1:] += ((cdf[:, below + ties - 1] - cdf[:, below]) / others - base) * pull
+    copies = np.ones(size - start + 1)
+    copies[0] = start
     return left, copies
 
 

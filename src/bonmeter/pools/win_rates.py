@@ -55,7 +55,7 @@ def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
     """
     classes, lead = _classes(reward)
     order = as_integer_n(n, classes.size - 1)
-    return (1 - _losses(classes, order)).T.reshape(lead + order.shape)[()]
+    return _estimates(classes, order).T.reshape(lead + order.shape)[()]
 
 
 def win_rate_interval(reward: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -87,7 +87,7 @@ def win_rate_interval(reward: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     """
     classes, lead = _classes(reward)
     order = as_integer_n(n, classes.size - 1)
-    estimate = 1 - _losses(classes, order)
+    estimate = _estimates(classes, order)
     flat = order.ravel()[:, None]
     number = (classes.ties > 0).sum(axis=-1)
     found = _several_classes(classes, estimate, flat, level)
@@ -121,6 +121,12 @@ def _classes(reward: ArrayLike) -> tuple[_Classes, tuple[int, ...]]:
     below, ties = np.zeros((2, number.size, int(number.max())), dtype=np.intp)
     below[pool, place], ties[pool, place] = column, ranked.ties[pool, column]
     return _Classes(rewards.shape[-1], below, ties), rewards.shape[:-1]
+
+
+def _estimates(c: _Classes, order: NDArray[np.int64]) -> FloatArray:
+    """Win rates, shape (n, pools); rounding does not take them above n/(n+1)."""
+    n = order.reshape(-1, 1)
+    return np.minimum(1 - _losses(c, order), n / (n + 1))
 
 
 def _losses(c: _Classes, order: NDArray[np.int64]) -> FloatArray:

@@ -82,7 +82,7 @@ def _at(candidates: Candidates, n: int, level: float, method: str | None) -> pd.
     curves = {
         "best-of-n": over_prompts(reward, weight=run.weight, level=level),
         "optimum": over_prompts(best, weight=run.weight, level=level),
-        "shortfall": paired_difference(reward, best, weight=run.weight, level=level),
+        "shortfall": _shortfall(reward, best, run, level),
     }
     thin = int(thin_prompts(run, order).sum())
     few = np.array([False, True, True]) & ~(effective >= CANDIDATES_PER_DRAW)
@@ -113,6 +113,15 @@ def _at(candidates: Candidates, n: int, level: float, method: str | None) -> pd.
             ),
         }
     )
+
+
+def _shortfall(reward: Interval, best: Interval, run: Candidates, level: float) -> Interval:
+    """Prompt by prompt; both come from one pool, so that their own intervals combine too wide."""
+    if len(run.prompt) == 1:
+        return paired_difference(reward, best, level=level)
+    unknown = np.full_like(best.estimate, np.nan)
+    difference = Interval(best.estimate - reward.estimate, unknown, unknown, unknown)
+    return over_prompts(difference, weight=run.weight, level=level)
 
 
 def _beta(run: Candidates, kl: float) -> float:
