@@ -12,7 +12,13 @@ from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entri
 from bonmeter.pools.proportions import clopper_pearson
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW
 
-__all__ = ["LARGEST_PLAN", "candidates_for_pass_rate", "draws_for_length", "first_reached"]
+__all__ = [
+    "LARGEST_PLAN",
+    "candidates_for_pass_rate",
+    "draws_for_length",
+    "first_reached",
+    "prompts_for_length",
+]
 
 LARGEST_PLAN = 10**9
 """No plan goes beyond so many candidates of a prompt."""
@@ -39,6 +45,40 @@ def draws_for_length(draws: ArrayLike, length: ArrayLike, wanted: ArrayLike) -> 
     count, has, aim = (as_real_array("length", x) for x in (draws, length, wanted))
     reject_entries("wanted", aim, ~(aim > 0), "a length above 0")
     return np.asarray(np.maximum(np.ceil(count * (has / aim) ** 2 - 1e-9), 1.0))[()]
+
+
+def prompts_for_length(prompts: int, length: float, wanted: float, *, level: float = 0.95) -> float:
+    """Prompts for a mean whose interval has the wanted length, with Student's t for so few of them.
+
+    Args:
+        prompts: a number >= 2 whose mean has an interval of this length.
+        length: of that interval, >= 0; nan where it is unknown.
+        wanted: length aimed at, above 0.
+        level: coverage, strictly between 0 and 1.
+
+    Returns:
+        A whole number >= 2 as float; nan where the length is, or for one prompt; inf beyond 10^9.
+
+    Raises:
+        ValueError: if a wanted length is not above 0.
+
+    Examples:
+        >>> prompts_for_length(10, 1.0, 0.5), float(draws_for_length(10, 1.0, 0.5))
+        (33.0, 40.0)
+    """
+    from scipy.special import stdtrit
+
+    if not wanted > 0:
+        raise ValueError(f"wanted = {wanted!r}: expected a length above 0")
+    if np.isnan(length) or prompts < 2:
+        return math.nan
+
+    def unit(number: int) -> float:
+        return float(stdtrit(number - 1, 0.5 + 0.5 * level) / math.sqrt(number))
+
+    enough = wanted / max(length, 1e-300) * unit(prompts)
+    found = 2 + bisect_left(range(2, LARGEST_PLAN), True, key=lambda k: unit(k) <= enough)
+    return float(found) if found < LARGEST_PLAN else math.inf
 
 
 def candidates_for_pass_rate(rate: float, n: int, wanted: float, *, level: float = 0.95) -> float:

@@ -20,8 +20,8 @@ from bonmeter.numerics.validation import (
 )
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
-from bonmeter.pools.uncertainty import Gap, deviations
 from bonmeter.pools.subsets import rank, subset_cdf
+from bonmeter.pools.uncertainty import Gap, deviations
 from bonmeter.pools.values import ENTRIES, Block, blocks, spread_without_each
 
 __all__ = ["estimate_win_rate", "missed_mass", "win_rate_interval"]
@@ -260,9 +260,7 @@ def _second_order(c: _Classes, block: Block) -> Gap:
     influence = np.zeros((*slope.shape[:-1], ties.shape[-1]))
     influence[..., :-1] = (_total(slope) - _up_to(slope) + slope) / (c.size - 1)
     ties[:, 0] += below[:, 0]
-    return Gap(
-        variance * 0, np.sqrt(variance), bend, rest, spread_without_each(influence, ties).df
-    )
+    return Gap(variance * 0, np.sqrt(variance), bend, rest, spread_without_each(influence, ties).df)
 
 
 def _up_to(values: FloatArray) -> FloatArray:

@@ -204,4 +204,5 @@ def _reject(frame: pd.DataFrame, column: str, bad: NDArray[np.bool_], expected: 
     if bad.any():
         row = int(np.argmax(bad))
         entry = frame[column].iloc[row]
+        entry = entry.item() if isinstance(entry, np.generic) else entry
         raise ValueError(f"candidates[{column!r}], row {row}: {entry!r}, expected {expected}")

@@ -16,7 +16,7 @@ from bonmeter.pools.estimate import Interval
 from bonmeter.pools.prompts import difference_at_equal_kl, over_prompts, paired_difference
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
 from bonmeter.runs.quantities import QUANTITIES, intervals_of, recorded
-from bonmeter.runs.summary import as_n, chosen, notes, thin_prompts, warn_of_thin
+from bonmeter.runs.summary import alike, as_n, chosen, notes, thin_prompts, warn_of_thin
 
 __all__ = ["compare"]
 
@@ -166,6 +166,14 @@ def _at_equal_n(
     quantity = QUANTITIES[name]
     chance = quantity.chance(runs.first) and quantity.chance(runs.second)
     weight = runs.first.weight
+    if quantity.estimate is not None:  # the prompts' spread tells all, unless there is none
+        silent = alike(second.estimate - first.estimate)
+        first, second = (
+            x._replace(
+                lower=np.where(silent, x.lower, np.nan), upper=np.where(silent, x.upper, np.nan)
+            )
+            for x in (first, second)
+        )
     found = paired_difference(first, second, weight=weight, proportion=chance, level=level)
     mean = over_prompts(first, weight=weight, level=level).estimate
     return _table(name, runs, order, found, mean, ~np.isnan(first.estimate))

@@ -12,7 +12,12 @@ from numpy.typing import ArrayLike
 
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval
-from bonmeter.pools.planning import candidates_for_pass_rate, draws_for_length, first_reached
+from bonmeter.pools.planning import (
+    candidates_for_pass_rate,
+    draws_for_length,
+    first_reached,
+    prompts_for_length,
+)
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW, is_reliable
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
 from bonmeter.runs.quantities import QUANTITIES, Quantity, estimates_of, intervals_of
@@ -201,8 +206,13 @@ def _sizes(
     mean = mean_of(quantity, run, n, level, method)
     needed = _candidates_needed(name, run, own, n, width, level)
     candidates = np.maximum(_median(needed), CANDIDATES_PER_DRAW * n)
-    prompts = draws_for_length(
-        (~np.isnan(own.estimate)).sum(axis=0), mean.upper - mean.lower, width
+    told = (~np.isnan(own.estimate)).sum(axis=0).tolist()
+    present = mean.upper - mean.lower
+    prompts = np.array(
+        [
+            prompts_for_length(p, x, width, level=level)
+            for p, x in zip(told, present.tolist(), strict=True)
+        ]
     )
     return pd.DataFrame(
         {
@@ -212,7 +222,7 @@ def _sizes(
             "width_pool": _median(own.upper - own.lower),
             "candidates": candidates,
             "tokens": candidates * _mean_tokens(run),
-            "width_mean": mean.upper - mean.lower,
+            "width_mean": present,
             "prompts": prompts,
             "draws": prompts * np.median(run.size),
             "note": notes(n.size, ("nothing tells the error", np.isnan(candidates))),

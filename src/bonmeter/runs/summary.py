@@ -25,6 +25,7 @@ from bonmeter.runs.quantities import (
 )
 
 __all__ = [
+    "alike",
     "as_n",
     "chosen",
     "mean_of",
@@ -171,7 +172,7 @@ def mean_of(
         return mean(intervals_of(quantity, candidates, n, level, method))
     estimates = estimates_of(quantity, candidates, n)
     found = mean(estimates)
-    silent = np.flatnonzero(_alike(estimates.estimate))
+    silent = np.flatnonzero(alike(estimates.estimate))
     if silent.size:
         own = mean(intervals_of(quantity, candidates, n[silent], level, method))
         for whole, one in zip(found, own, strict=True):
@@ -185,8 +186,8 @@ def warn_of_thin(candidates: Candidates, n: IndexArray) -> None:
     if thin.any():
         first = n[thin.any(axis=0)][0]
         warnings.warn(
-            f"from n = {first} on, n exceeds a tenth of the candidates of {thin[:, -1].sum()} of "
-            f"{len(thin)} prompts: see the columns reliable and note",
+            f"from n = {first} on, n exceeds a tenth of the candidates of {thin.any(axis=1).sum()} "
+            f"of {len(thin)} prompts: see the columns reliable and note",
             ThinPoolWarning,
             stacklevel=3,
         )
@@ -212,7 +213,7 @@ def thin_prompts(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
     return np.asarray((size >= n) & ~is_reliable(size, n))
 
 
-def _alike(estimate: FloatArray) -> NDArray[np.bool_]:
+def alike(estimate: FloatArray) -> NDArray[np.bool_]:
     """Whether all prompts say the same, or only one says anything."""
     there = ~np.isnan(estimate)
     high = np.where(there, estimate, -np.inf).max(axis=0)

@@ -119,11 +119,12 @@ def test_unit_and_origin_of_reward() -> None:
 
 def test_large_rewards_do_not_overflow() -> None:
     found = tilt([1e300, 0.0, -1e300], 1.0)
-    assert (found.value, found.effective) == (1e300, 1.0)
+    assert found.value == 1e300
+    assert found.effective == 1
 
 
 def test_rejections() -> None:
-    with pytest.raises(ValueError, match="beta = -1.0: expected a finite number >= 0"):
+    with pytest.raises(ValueError, match=r"beta = -1.0: expected a finite number >= 0"):
         tilt([1.0], -1.0)
     with pytest.raises(ValueError, match=r"reward\[1\] = nan"):
         tilt([1.0, np.nan], 1.0)

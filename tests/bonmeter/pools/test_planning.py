@@ -40,7 +40,7 @@ def test_first_reached() -> None:
 
 
 def test_rejections() -> None:
-    with pytest.raises(ValueError, match="rate = 1.5"):
+    with pytest.raises(ValueError, match=r"rate = 1.5"):
         candidates_for_pass_rate(1.5, 1, 0.1)
     with pytest.raises(ValueError, match="wanted = 0"):
         candidates_for_pass_rate(0.5, 1, 0)

@@ -1,7 +1,8 @@
-"""Means over prompts, and differences of two runs: other implementations, special cases, coverage."""
+"""Means over prompts and differences of two runs: other implementations, limits, coverage."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -179,14 +180,14 @@ def test_kl_and_win_rate_of_unlike_prompts_are_covered() -> None:
     masses = [rng.dirichlet(np.ones(k)) for k in rng.integers(2, 12, 300)]
     policies = [Policy.from_probabilities(p) for p in masses]
     truth = [np.mean([f(x, n) for x in policies], axis=0) for f in (exact_kl, exact_win_rate)]
-    cumulative = np.stack([np.pad(np.cumsum(p), (0, 11 - p.size), constant_values=2) for p in masses])
+    cumulative = np.stack(
+        [np.pad(np.cumsum(p), (0, 11 - p.size), constant_values=2) for p in masses]
+    )
     hits = np.zeros((2, 2))
     for _ in range(150):
         drawn = rng.integers(0, 300, 30)
         reward = (rng.random((30, 64, 1)) > cumulative[drawn][:, None, :]).sum(axis=-1) * 1.0
-        kl = over_prompts(
-            kl_interval(None, reward, n, "rank-only"), bounds=(0.0, analytical_kl(n))
-        )
+        kl = over_prompts(kl_interval(None, reward, n, "rank-only"), bounds=(0.0, analytical_kl(n)))
         win_rate = over_prompts(win_rate_interval(reward, n), bounds=(0.5, n / (n + 1)))
         for k, found in enumerate((kl, win_rate)):
             hits[k] += (found.lower <= truth[k]) & (truth[k] <= found.upper)
@@ -259,7 +260,7 @@ def test_equal_kl_is_covered() -> None:
     assert np.mean(hits) == pytest.approx(0.95, abs=0.02)
 
 
-REJECTED = {
+REJECTED: dict[str, tuple[Callable[[Interval], Interval], str]] = {
     "level": (lambda x: over_prompts(x, level=1.0), "level = 1.0"),
     "weight": (lambda x: over_prompts(x, weight=[1, 0]), r"weight\[1\] = 0.0"),
     "weights": (lambda x: over_prompts(x, weight=[1]), "expected one for each prompt, 2"),
@@ -287,5 +288,7 @@ def test_rejections_at_equal_kl() -> None:
 def test_levels_are_nested() -> None:
     values = np.random.default_rng(9).random(12)
     for proportion in (False, True):
-        ends = [over_prompts(unknown(values), proportion=proportion, level=x) for x in (0.5, 0.9, 0.99)]
+        ends = [
+            over_prompts(unknown(values), proportion=proportion, level=x) for x in (0.5, 0.9, 0.99)
+        ]
         assert all(b.lower < a.lower < a.upper < b.upper for a, b in pairwise(ends))

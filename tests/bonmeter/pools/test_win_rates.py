@@ -155,7 +155,7 @@ def test_missed_mass_is_missed_as_often_as_said() -> None:
 
 
 def test_rejections() -> None:
-    with pytest.raises(ValueError, match="n = 3.0: expected a whole number from 1 to 2"):
+    with pytest.raises(ValueError, match=r"n = 3.0: expected a whole number from 1 to 2"):
         estimate_win_rate([1.0, 2.0, 3.0], 3)
     with pytest.raises(ValueError, match=r"reward\[0\] = nan"):
         win_rate_interval([np.nan, 2.0], 1)
