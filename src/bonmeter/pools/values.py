@@ -16,12 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import (
-    FloatArray,
-    as_integer_n,
-    as_real_array,
-    reject_entries,
-)
+from bonmeter.numerics.validation import FloatArray, as_integer_n, reject_entries
+from bonmeter.pools.arguments import as_numbers, as_ranks
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import Ranked, rank, subset_cdf
@@ -123,9 +119,9 @@ def value_interval(
         >>> [round(float(end), 3) for end in value_interval([1.0, 1.0, 1.0], 2)[:3]]
         [1.0, 0.499, 1.0]
     """
-    if value is None and _is_binary(as_real_array("reward", reward)):
-        return pass_rate_interval(reward, n, level=level)
     pools = _checked(reward, value)
+    if value is None and _is_binary(pools.value):
+        return pass_rate_interval(reward, n, level=level)
     order = as_integer_n(n, pools.size)
     means = _class_means(pools.ranked, pools.value)
     estimate = _estimates(means, order)
@@ -302,28 +298,22 @@ class _Pools(NamedTuple):
 
 
 def _checked(reward: ArrayLike, value: ArrayLike | None) -> _Pools:
-    rewards = _finite("reward", reward)
-    values = rewards if value is None else _finite("value", value)
-    if values.shape != rewards.shape:
-        raise ValueError(
-            f"value has shape {values.shape}: expected that of reward, {rewards.shape}"
-        )
-    flat = rewards.reshape(-1, rewards.shape[-1])
+    ranks = as_ranks("reward", reward)
+    values = _finite("reward", reward) if value is None else _finite("value", value)
+    if values.shape != ranks.shape:
+        raise ValueError(f"value has shape {values.shape}: expected that of reward, {ranks.shape}")
+    flat = ranks.reshape(-1, ranks.shape[-1])
     ranked = rank(flat)
     rising = np.take_along_axis(values.reshape(flat.shape), ranked.order, -1)
-    return _Pools(ranked, rising, rewards.shape[:-1])
+    return _Pools(ranked, rising, ranks.shape[:-1])
 
 
 def _finite(name: str, values: ArrayLike) -> FloatArray:
-    array = as_real_array(name, np.asarray(values) + 0 if _is_bool(values) else values)
+    array = as_numbers(name, values).values.astype(np.float64)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}: expected at least one candidate")
     reject_entries(name, array, ~np.isfinite(array), f"a finite {name}")
     return array
-
-
-def _is_bool(values: ArrayLike) -> bool:
-    return isinstance(values, np.ndarray) and values.dtype == np.bool_
 
 
 def _is_binary(values: FloatArray) -> bool:
@@ -331,8 +321,7 @@ def _is_binary(values: FloatArray) -> bool:
 
 
 def _counts(passed: ArrayLike) -> tuple[NDArray[np.int64], int, tuple[int, ...]]:
-    array = np.asarray(passed)
-    values = _finite("passed", array.astype(np.int64) if array.dtype == np.bool_ else passed)
+    values = _finite("passed", passed)
     reject_entries("passed", values, ~np.isin(values, (0.0, 1.0)), "0 or 1")
     return values.sum(axis=-1).astype(np.int64).ravel(), values.shape[-1], values.shape[:-1]
 

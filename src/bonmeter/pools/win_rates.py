@@ -12,12 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import (
-    FloatArray,
-    as_integer_n,
-    as_real_array,
-    reject_entries,
-)
+from bonmeter.numerics.validation import FloatArray, as_integer_n
+from bonmeter.pools.arguments import as_ranks
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import rank, subset_cdf
@@ -110,10 +106,7 @@ class _Classes(NamedTuple):
 
 
 def _classes(reward: ArrayLike) -> tuple[_Classes, tuple[int, ...]]:
-    rewards = as_real_array("reward", reward)
-    if rewards.ndim == 0 or rewards.size == 0:
-        raise ValueError(f"reward has shape {rewards.shape}: expected at least one candidate")
-    reject_entries("reward", rewards, ~np.isfinite(rewards), "a finite reward")
+    rewards = as_ranks("reward", reward)
     ranked = rank(rewards.reshape(-1, rewards.shape[-1]))
     pool, column = np.nonzero(np.arange(rewards.shape[-1]) == ranked.below)
     number = np.bincount(pool)

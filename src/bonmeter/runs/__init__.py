@@ -36,6 +36,8 @@ or not. What is missing is never guessed. A candidate without reward is left out
 the reward `missing_reward` if that is given (0 for a verifier: no answer is no pass). A prompt with
 a missing `log_prob` has a KL from ranks alone, one with a missing `gold_reward` no gold value, and
 the notes say for how many prompts. `response` missing in part counts as missing in that prompt.
+Rewards a few units in the last place apart are ties; one response with two rewards, or with two
+log-probabilities farther apart than their precision, is refused by prompt (`bonmeter.estimate_kl`).
 
 **Results** come out tidy, one row for each number. `summarise` has the columns
 

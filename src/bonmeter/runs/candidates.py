@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.identity import ALIKE, STAND_IN
 
 __all__ = ["OPTIONAL", "REQUIRED", "Candidates", "Pools", "as_candidates"]
 
@@ -17,9 +18,6 @@ OPTIONAL = ("log_prob", "response", "gold_reward", "tokens", "weight")
 
 LARGEST_WHOLE = 2**53
 """Beyond this whole numbers collapse in float64."""
-ROUNDING = 1e-6
-"""A log-probability above 0 by no more than this is rounding of 0."""
-
 IndexArray = NDArray[np.intp]
 
 
@@ -38,6 +36,11 @@ class Pools(NamedTuple):
     def size(self) -> int:
         """Candidates of each pool."""
         return int(self.reward.shape[-1])
+
+    def restricted(self, kept: NDArray[np.bool_]) -> Pools:
+        """Some of the pools."""
+        columns: list[Any] = [x if x is None else x[kept] for x in self]
+        return Pools(*columns)
 
 
 class Candidates(NamedTuple):
@@ -62,7 +65,7 @@ class Candidates(NamedTuple):
     def restricted(self, kept: NDArray[np.bool_]) -> Candidates:
         """The candidates of some prompts only."""
         place = np.cumsum(kept) - 1
-        pools = [_rows(p, kept[p.at])._replace(at=place[p.at[kept[p.at]]]) for p in self.pools]
+        pools = [p.restricted(kept[p.at])._replace(at=place[p.at[kept[p.at]]]) for p in self.pools]
         return Candidates(
             self.prompt[kept],
             self.size[kept],
@@ -117,11 +120,6 @@ def as_candidates(frame: pd.DataFrame, missing_reward: float | None = None) -> C
     )
 
 
-def _rows(pools: Pools, kept: NDArray[np.bool_]) -> Pools:
-    columns: list[Any] = [x if x is None else x[kept] for x in pools]
-    return Pools(*columns)
-
-
 class _Columns(NamedTuple):
     """Checked columns; nan, or -1 for responses, where something is missing."""
 
@@ -134,7 +132,7 @@ class _Columns(NamedTuple):
 
 def _columns(frame: pd.DataFrame, code: IndexArray, reward: FloatArray) -> _Columns:
     log_prob = _numbers(frame, "log_prob", finite=False)
-    bad = (log_prob > ROUNDING) | np.isneginf(log_prob)
+    bad = (log_prob > ALIKE) | np.isinf(log_prob) | (log_prob == STAND_IN)
     _reject(frame, "log_prob", bad, "a natural log-probability <= 0 of a response that was drawn")
     tokens = _numbers(frame, "tokens", finite=True)
     _reject(frame, "tokens", tokens < 0, "a number of tokens >= 0")

@@ -15,7 +15,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.prompts import difference_at_equal_kl, over_prompts, paired_difference
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
-from bonmeter.runs.quantities import QUANTITIES, intervals_of, recorded
+from bonmeter.runs.quantities import QUANTITIES, Settings, intervals_of, recorded
 from bonmeter.runs.summary import alike, as_n, chosen, notes, thin_prompts, warn_of_thin
 
 __all__ = ["compare"]
@@ -33,6 +33,7 @@ def compare(
     level: float = 0.95,
     quantities: Sequence[str] | None = None,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> pd.DataFrame:
     """The second run minus the first on the prompts that both have, with intervals.
@@ -51,6 +52,7 @@ def compare(
         quantities: names that both runs can tell; all of them if None. At equal KL those are left
             out that some prompt cannot tell.
         method: as for `bonmeter.runs.summarise`.
+        precision: as for `bonmeter.runs.summarise`.
         missing_reward: as for `bonmeter.runs.summarise`.
 
     Returns:
@@ -76,11 +78,11 @@ def compare(
     runs = _paired(first, second, missing_reward)
     names = [name for name in _both(runs, quantities) if name not in NOT_COMPARED]
     order = _order(runs, n)
-    settings = level, method
+    settings = Settings(level, method, precision).checked()
     if at == "n":
-        tables = [_at_equal_n(name, runs, order, *settings) for name in names]
+        tables = [_at_equal_n(name, runs, order, settings) for name in names]
     else:
-        tables = _at_equal_kl(_told_by_all(runs, names), runs, order, *settings)
+        tables = _at_equal_kl(_told_by_all(runs, names), runs, order, settings)
     if n is not None:
         for run in runs[:2]:
             warn_of_thin(run, order[order <= run.size.max()])
@@ -140,8 +142,7 @@ def _columns(
     runs: _Runs,
     name: str,
     n: IndexArray,
-    level: float,
-    method: str | None,
+    settings: Settings,
     n_second: IndexArray | None = None,
 ) -> tuple[Interval, Interval]:
     """Estimates for each prompt and n, prompts in the order of the first run.
@@ -149,8 +150,8 @@ def _columns(
     With the same n in both, those that only one run can tell are nan in both.
     """
     quantity = QUANTITIES[name]
-    first = intervals_of(quantity, runs.first, n, level, method)
-    second = intervals_of(quantity, runs.second, n if n_second is None else n_second, level, method)
+    first = intervals_of(quantity, runs.first, n, settings)
+    second = intervals_of(quantity, runs.second, n if n_second is None else n_second, settings)
     second = Interval(*(column[runs.of_second] for column in second))
     if n_second is not None:
         return first, second
@@ -159,10 +160,8 @@ def _columns(
     return Interval(*one), Interval(*two)
 
 
-def _at_equal_n(
-    name: str, runs: _Runs, order: IndexArray, level: float, method: str | None
-) -> pd.DataFrame:
-    first, second = _columns(runs, name, order, level, method)
+def _at_equal_n(name: str, runs: _Runs, order: IndexArray, settings: Settings) -> pd.DataFrame:
+    first, second = _columns(runs, name, order, settings)
     quantity = QUANTITIES[name]
     chance = quantity.chance(runs.first) and quantity.chance(runs.second)
     weight = runs.first.weight
@@ -174,13 +173,13 @@ def _at_equal_n(
             )
             for x in (first, second)
         )
-    found = paired_difference(first, second, weight=weight, proportion=chance, level=level)
-    mean = over_prompts(first, weight=weight, level=level).estimate
+    found = paired_difference(first, second, weight=weight, proportion=chance, level=settings.level)
+    mean = over_prompts(first, weight=weight, level=settings.level).estimate
     return _table(name, runs, order, found, mean, ~np.isnan(first.estimate))
 
 
 def _at_equal_kl(
-    names: Sequence[str], runs: _Runs, order: IndexArray, level: float, method: str | None
+    names: Sequence[str], runs: _Runs, order: IndexArray, settings: Settings
 ) -> list[pd.DataFrame]:
     if len(runs.first.prompt) < 2:
         raise ValueError("first: expected at least two prompts in common to compare at equal KL")
@@ -191,10 +190,10 @@ def _at_equal_kl(
 
     @cache
     def kl_of_second(n: int) -> FloatArray:
-        found = intervals_of(QUANTITIES["kl"], runs.second, np.array([n]), level, method)
+        found = intervals_of(QUANTITIES["kl"], runs.second, np.array([n]), settings)
         return np.asarray(found.estimate[runs.of_second, 0])
 
-    kl = intervals_of(QUANTITIES["kl"], runs.first, order, level, method).estimate
+    kl = intervals_of(QUANTITIES["kl"], runs.first, order, settings).estimate
     grid = _around(share @ kl, lambda n: float(share @ kl_of_second(n)), sizes[1])
     kl_second = np.stack([kl_of_second(n) for n in grid.tolist()], axis=-1)
     tables = []
@@ -203,12 +202,12 @@ def _at_equal_kl(
             x + QUANTITIES[name].spare <= size for x, size in zip((order, grid), sizes, strict=True)
         )
         n, of = order[keep], grid[within]
-        value, worth = _columns(runs, name, n, level, method, of)
+        value, worth = _columns(runs, name, n, settings, of)
         found = difference_at_equal_kl(
             (kl[:, keep], value.estimate),
             (kl_second[:, within], worth.estimate),
             weight=weight,
-            level=level,
+            level=settings.level,
         )
         there = np.broadcast_to(~np.isnan(found.position), value.estimate.shape)
         place = np.interp(found.position, np.arange(of.size), of)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from bonmeter.pools.arguments import TIED_ULPS
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW
 from bonmeter.runs.candidates import Candidates, as_candidates
 
 __all__ = ["diagnose"]
 
-ULPS = 8
-"""Rewards closer than so many floating-point steps, yet unequal, are likely the same."""
+ULPS = 64
+"""Rewards closer than so many units in the last place are likely the same."""
 SIGNIFICANT = 1e-6
 """A response drawn so often has at most this chance, after correction for all responses."""
 OVERFULL = 1e-2
@@ -52,7 +53,7 @@ def diagnose(candidates: pd.DataFrame, *, missing_reward: float | None = None) -
         ValueError: as `bonmeter.runs.summarise`.
 
     Examples:
-        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.3, 0.1 + 0.2, 1.0, 1.0]})
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.3, 0.3 + 1e-15, 1.0, 1.0]})
         >>> table = diagnose(frame)
         >>> table.loc[table["status"] == "warning", ["check", "value"]].values.tolist()
         [['near ties', 1.0]]
@@ -149,7 +150,8 @@ def _ties(c: Candidates, table: pd.DataFrame) -> Iterator[Finding]:
     ordered = table.sort_values(["prompt", "reward"])
     step = ordered["reward"].diff().to_numpy()
     same = (ordered["prompt"].diff() == 0).to_numpy()
-    near = same & (step > 0) & (step <= ULPS * np.spacing(np.abs(ordered["reward"].to_numpy())))
+    ulp = np.finfo(np.float64).eps * np.abs(ordered["reward"].to_numpy())
+    near = same & (step > TIED_ULPS * ulp) & (step <= ULPS * ulp)
     yield _finding(
         "near ties",
         bool(near.any()),

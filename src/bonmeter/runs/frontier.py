@@ -13,7 +13,7 @@ from bonmeter.pools.optimum import tilt, tilt_kl, tilt_with_kl
 from bonmeter.pools.prompts import over_prompts, paired_difference
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW
 from bonmeter.runs.candidates import Candidates, as_candidates
-from bonmeter.runs.quantities import QUANTITIES, intervals_of
+from bonmeter.runs.quantities import QUANTITIES, Settings, intervals_of
 from bonmeter.runs.summary import as_n, notes, thin_prompts, warn_of_thin
 
 __all__ = ["frontier"]
@@ -25,6 +25,7 @@ def frontier(
     *,
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> pd.DataFrame:
     """Mean reward against mean KL: of best-of-n, and of the optimum at the KL of each n.
@@ -39,6 +40,7 @@ def frontier(
         n: as for `bonmeter.runs.summarise`.
         level: as for `bonmeter.runs.summarise`.
         method: as for `bonmeter.runs.summarise`.
+        precision: as for `bonmeter.runs.summarise`.
         missing_reward: as for `bonmeter.runs.summarise`.
 
     Returns:
@@ -62,27 +64,30 @@ def frontier(
     """
     pools = as_candidates(candidates, missing_reward)
     order = as_n(pools, n)
-    tables = [_at(pools, int(k), level, method) for k in order]
+    settings = Settings(level, method, precision).checked()
+    tables = [_at(pools, int(k), settings) for k in order]
     if n is not None:
         warn_of_thin(pools, order)
     return pd.concat(tables, ignore_index=True)
 
 
-def _at(candidates: Candidates, n: int, level: float, method: str | None) -> pd.DataFrame:
+def _at(candidates: Candidates, n: int, settings: Settings) -> pd.DataFrame:
     """The rows of one n."""
     run = candidates.restricted(candidates.size >= n)
     order = np.array([n])
     kl, reward = (
-        Interval(*(x[:, 0] for x in intervals_of(QUANTITIES[name], run, order, level, method)))
+        Interval(*(x[:, 0] for x in intervals_of(QUANTITIES[name], run, order, settings)))
         for name in ("kl", "reward")
     )
-    mean_kl = over_prompts(kl, weight=run.weight, bounds=(0.0, analytical_kl(n)), level=level)
+    mean_kl = over_prompts(
+        kl, weight=run.weight, bounds=(0.0, analytical_kl(n)), level=settings.level
+    )
     beta = _beta(run, float(mean_kl.estimate))
-    best, effective = _optimum(run, beta, kl, level)
+    best, effective = _optimum(run, beta, kl, settings.level)
     curves = {
-        "best-of-n": over_prompts(reward, weight=run.weight, level=level),
-        "optimum": over_prompts(best, weight=run.weight, level=level),
-        "shortfall": _shortfall(reward, best, run, level),
+        "best-of-n": over_prompts(reward, weight=run.weight, level=settings.level),
+        "optimum": over_prompts(best, weight=run.weight, level=settings.level),
+        "shortfall": _shortfall(reward, best, run, settings.level),
     }
     thin = int(thin_prompts(run, order).sum())
     few = np.array([False, True, True]) & ~(effective >= CANDIDATES_PER_DRAW)

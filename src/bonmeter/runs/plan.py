@@ -20,7 +20,7 @@ from bonmeter.pools.planning import (
 )
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW, is_reliable
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
-from bonmeter.runs.quantities import QUANTITIES, Quantity, estimates_of, intervals_of
+from bonmeter.runs.quantities import QUANTITIES, Quantity, Settings, estimates_of, intervals_of
 from bonmeter.runs.summary import as_n, chosen, mean_of, notes
 
 __all__ = ["plan", "pool_size"]
@@ -32,6 +32,7 @@ def plan(
     *,
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> pd.DataFrame:
     """The smallest n whose mean over prompts reaches a target, with an interval and its price.
@@ -46,6 +47,7 @@ def plan(
         targets: quantity -> value to be reached, such as {"win_rate": 0.9, "kl": 3.0}.
         level: as for `bonmeter.runs.summarise`.
         method: as for `bonmeter.runs.summarise`.
+        precision: as for `bonmeter.runs.summarise`.
         missing_reward: as for `bonmeter.runs.summarise`.
 
     Returns:
@@ -65,7 +67,8 @@ def plan(
     median = int(np.median(pools.size[pools.size > 0]))
     run = pools.restricted(pools.size >= median)
     chosen(run, list(targets))
-    rows = [_reach(name, float(x), run, median, level, method) for name, x in targets.items()]
+    settings = Settings(level, method, precision).checked()
+    rows = [_reach(name, float(x), run, median, settings) for name, x in targets.items()]
     left_out = len(pools.prompt) - len(run.prompt)
     table = pd.DataFrame(rows)
     table[["n", "n_lower", "n_upper"]] = table[["n", "n_lower", "n_upper"]].astype("Int64")
@@ -89,6 +92,7 @@ def pool_size(
     quantities: Sequence[str],
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> pd.DataFrame:
     """How many candidates of a prompt, or how many prompts, an interval of given width needs.
@@ -104,6 +108,7 @@ def pool_size(
         quantities: names among `bonmeter.runs.QUANTITIES`.
         level: as for `bonmeter.runs.summarise`.
         method: as for `bonmeter.runs.summarise`.
+        precision: as for `bonmeter.runs.summarise`.
         missing_reward: as for `bonmeter.runs.summarise`.
 
     Returns:
@@ -122,12 +127,13 @@ def pool_size(
     """
     run = as_candidates(candidates, missing_reward)
     order, names = as_n(run, n), chosen(run, quantities)
-    tables = [_sizes(name, run, order, width, level, method) for name in names]
+    settings = Settings(level, method, precision).checked()
+    tables = [_sizes(name, run, order, width, settings) for name in names]
     return pd.concat(tables, ignore_index=True)
 
 
 def _reach(
-    name: str, target: float, run: Candidates, largest: int, level: float, method: str | None
+    name: str, target: float, run: Candidates, largest: int, settings: Settings
 ) -> dict[str, object]:
     """The row of one target."""
     if not np.isfinite(target):
@@ -135,7 +141,7 @@ def _reach(
     quantity = QUANTITIES[name]
     largest -= quantity.spare
     search = _by_halves if quantity.estimate is None else _by_all
-    found = search(quantity, target, run, largest, level, method)
+    found = search(quantity, target, run, largest, settings)
     n = found["n"]
     tokens = _mean_tokens(run)
     return {
@@ -152,11 +158,10 @@ def _by_all(
     target: float,
     run: Candidates,
     largest: int,
-    level: float,
-    method: str | None,
+    settings: Settings,
 ) -> dict[str, float | None]:
     """Every n at once, for estimates that are cheap and may fall again (gold reward)."""
-    found = mean_of(quantity, run, np.arange(1, largest + 1), level, method)
+    found = mean_of(quantity, run, np.arange(1, largest + 1), settings)
     ends = zip(("n", "n_lower", "n_upper"), (found.estimate, found.upper, found.lower), strict=True)
     places = {name: first_reached(end, target) for name, end in ends}
     n = places["n"]
@@ -169,14 +174,13 @@ def _by_halves(
     target: float,
     run: Candidates,
     largest: int,
-    level: float,
-    method: str | None,
+    settings: Settings,
 ) -> dict[str, float | None]:
     """Bisection, for quantities that rise with n."""
 
     @cache
     def at(n: int) -> Interval:
-        return mean_of(quantity, run, np.array([n]), level, method)
+        return mean_of(quantity, run, np.array([n]), settings)
 
     def first(column: str) -> int | None:
         reach = bisect_left(range(1, largest + 1), target, key=lambda n: getattr(at(n), column)[0])
@@ -199,18 +203,18 @@ def _mean_tokens(run: Candidates) -> float:
 
 
 def _sizes(
-    name: str, run: Candidates, n: IndexArray, width: float, level: float, method: str | None
+    name: str, run: Candidates, n: IndexArray, width: float, settings: Settings
 ) -> pd.DataFrame:
     quantity = QUANTITIES[name]
-    own = intervals_of(quantity, run, n, level, method)
-    mean = mean_of(quantity, run, n, level, method)
-    needed = _candidates_needed(name, run, own, n, width, level)
+    own = intervals_of(quantity, run, n, settings)
+    mean = mean_of(quantity, run, n, settings)
+    needed = _candidates_needed(name, run, own, n, width, settings.level)
     candidates = np.maximum(_median(needed), CANDIDATES_PER_DRAW * n)
     told = (~np.isnan(own.estimate)).sum(axis=0).tolist()
     present = mean.upper - mean.lower
     prompts = np.array(
         [
-            prompts_for_length(p, x, width, level=level)
+            prompts_for_length(p, x, width, level=settings.level)
             for p, x in zip(told, present.tolist(), strict=True)
         ]
     )

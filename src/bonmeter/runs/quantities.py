@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.estimate import Interval, kl_interval
+from bonmeter.pools.estimate import METHODS, Interval, kl_interval
 from bonmeter.pools.values import (
     best_of_n_value,
     estimate_pass_rate,
@@ -26,14 +26,43 @@ from bonmeter.pools.values import (
 from bonmeter.pools.win_rates import missed_mass, win_rate_interval
 from bonmeter.runs.candidates import Candidates, IndexArray, Pools
 
-__all__ = ["QUANTITIES", "Quantity", "available", "estimates_of", "intervals_of", "recorded"]
+__all__ = [
+    "QUANTITIES",
+    "Quantity",
+    "Settings",
+    "available",
+    "estimates_of",
+    "intervals_of",
+    "recorded",
+]
+
+
+class Settings(NamedTuple):
+    """How numbers are asked for."""
+
+    level: float = 0.95
+    """Coverage of the intervals."""
+    method: str | None = None
+    """Of the KL; None for that of what is recorded."""
+    precision: float | None = None
+    """Largest error of a log-probability, in nats; None for that of its type."""
+
+    def checked(self) -> Settings:
+        """Itself, or a `ValueError` that names what is wrong."""
+        if not 0 < self.level < 1:
+            raise ValueError(f"level = {self.level!r}: expected a number strictly between 0 and 1")
+        if self.method not in (None, *METHODS):
+            raise ValueError(f"method = {self.method!r}: expected one of {', '.join(METHODS)}")
+        if self.precision is not None and not 0 <= self.precision < np.inf:
+            raise ValueError(f"precision = {self.precision!r}: expected a number of nats >= 0")
+        return self
 
 
 class Quantity(NamedTuple):
-    """How a quantity comes from pools; functions of pools, n, and level or method."""
+    """How a quantity comes from pools; functions of pools, n and settings."""
 
     meaning: str
-    interval: Callable[[Pools, IndexArray, float, str | None], Interval]
+    interval: Callable[[Pools, IndexArray, Settings], Interval]
     estimate: Callable[[Pools, IndexArray], FloatArray] | None = None
     """Much faster than the interval, for means over prompts whose spread tells their error."""
     needs: str | None = None
@@ -48,30 +77,38 @@ class Quantity(NamedTuple):
     """Whether it is estimated, so that thin pools matter."""
 
 
-def _kl(pools: Pools, n: IndexArray, level: float, method: str | None) -> Interval:
-    chosen = method or ("rank-only" if pools.log_prob is None else "rank-corrected")
+def _kl(pools: Pools, n: IndexArray, settings: Settings) -> Interval:
+    chosen = settings.method or ("rank-only" if pools.log_prob is None else "rank-corrected")
     log_prob = None if chosen == "rank-only" else pools.log_prob
-    found = kl_interval(log_prob, pools.reward, n, chosen, level=level, response=pools.response)
+    found = kl_interval(
+        log_prob,
+        pools.reward,
+        n,
+        chosen,
+        level=settings.level,
+        response=pools.response,
+        precision=settings.precision,
+    )
     if log_prob is not None:
         return found
     # ranks do not tell of a response that many draws would repeat: the least KL with it at the top
-    least = kl_estimator(np.log(missed_mass(pools.size, level)), n)
+    least = kl_estimator(np.log(missed_mass(pools.size, settings.level)), n)
     return found._replace(lower=np.minimum(found.lower, np.minimum(least, found.estimate)))
 
 
 def _certain(value: Callable[[IndexArray], NDArray[Any]]) -> Callable[..., Interval]:
     """A quantity that is known, the same for every pool."""
 
-    def interval(pools: Pools, n: IndexArray, level: float, method: str | None) -> Interval:
+    def interval(pools: Pools, n: IndexArray, settings: Settings) -> Interval:
         known = np.broadcast_to(value(n), (pools.at.size, n.size))
         return Interval(known, known, known, np.full(known.shape, np.inf))
 
     return interval
 
 
-def _tokens(pools: Pools, n: IndexArray, level: float, method: str | None) -> Interval:
+def _tokens(pools: Pools, n: IndexArray, settings: Settings) -> Interval:
     """Tokens of n responses: n times the mean of one."""
-    found = value_interval(np.asarray(pools.tokens), [1], level=level)
+    found = value_interval(np.asarray(pools.tokens), [1], level=settings.level)
     columns = (np.broadcast_to(x, (pools.at.size, n.size)) for x in found)
     estimate, lower, upper, freedom = columns
     return Interval(estimate * n, np.maximum(lower, 0.0) * n, upper * n, freedom)
@@ -90,9 +127,9 @@ def _valued(
         values: FloatArray = getattr(pools, column)
         return None if column == "reward" else values
 
-    def interval(pools: Pools, n: IndexArray, level: float, method: str | None) -> Interval:
+    def interval(pools: Pools, n: IndexArray, settings: Settings) -> Interval:
         find = gain_interval if gain else value_interval
-        return find(pools.reward, n, value(pools), level=level)
+        return find(pools.reward, n, value(pools), level=settings.level)
 
     def estimate(pools: Pools, n: IndexArray) -> FloatArray:
         found = best_of_n_value(pools.reward, n, value(pools))
@@ -108,8 +145,8 @@ def _valued(
 def _passing(meaning: str, column: str, *, needs: str | None = None) -> Quantity:
     """The chance that one of n passes by a column."""
 
-    def interval(pools: Pools, n: IndexArray, level: float, method: str | None) -> Interval:
-        return pass_rate_interval(getattr(pools, column), n, level=level)
+    def interval(pools: Pools, n: IndexArray, settings: Settings) -> Interval:
+        return pass_rate_interval(getattr(pools, column), n, level=settings.level)
 
     def estimate(pools: Pools, n: IndexArray) -> FloatArray:
         return estimate_pass_rate(getattr(pools, column), n)
@@ -132,7 +169,7 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "win_rate": Quantity(
         "chance to beat one draw, ties counting half",
-        lambda p, n, level, _: win_rate_interval(p.reward, n, level=level),
+        lambda p, n, settings: win_rate_interval(p.reward, n, level=settings.level),
         bounds=_below_continuous,
         spare=1,
     ),
@@ -169,15 +206,31 @@ def recorded(quantity: Quantity, candidates: Candidates) -> NDArray[np.bool_]:
 
 
 def intervals_of(
-    quantity: Quantity, candidates: Candidates, n: IndexArray, level: float, method: str | None
+    quantity: Quantity, candidates: Candidates, n: IndexArray, settings: Settings
 ) -> Interval:
     """Estimate and ends for every prompt and n, shape (prompts, n); nan where a pool cannot say."""
     found = Interval(*np.full((4, len(candidates.prompt), n.size), np.nan))
     for pools, columns in _within(quantity, candidates, n):
-        part = quantity.interval(pools, n[columns], level, method)
+        part = _named(quantity, candidates, pools, n[columns], settings)
         for whole, one in zip(found, part, strict=True):
             whole[np.ix_(pools.at, columns)] = one
     return found
+
+
+def _named(
+    quantity: Quantity, candidates: Candidates, pools: Pools, n: IndexArray, settings: Settings
+) -> Interval:
+    """Intervals of pools, or a `ValueError` that names the first prompt that has none."""
+    try:
+        return quantity.interval(pools, n, settings)
+    except ValueError:
+        for k in range(pools.at.size):
+            try:
+                quantity.interval(pools.restricted(np.arange(pools.at.size) == k), n, settings)
+            except ValueError as error:
+                prompt = candidates.prompt[pools.at[k]]
+                raise ValueError(f"prompt {prompt!r}: {error}") from None
+        raise
 
 
 def estimates_of(quantity: Quantity, candidates: Candidates, n: IndexArray) -> Interval:

@@ -18,6 +18,7 @@ from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
 from bonmeter.runs.quantities import (
     QUANTITIES,
     Quantity,
+    Settings,
     available,
     estimates_of,
     intervals_of,
@@ -44,6 +45,7 @@ def summarise(
     level: float = 0.95,
     quantities: Sequence[str] | None = None,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> pd.DataFrame:
     """What best-of-n costs and buys, on average over the prompts, with intervals.
@@ -55,6 +57,7 @@ def summarise(
         quantities: names among `bonmeter.runs.QUANTITIES`; all that can be told if None.
         method: of the KL (`bonmeter.estimate_kl`); if None, "rank-corrected" for prompts with
             log-probabilities and "rank-only" for others.
+        precision: largest error of a log-probability, in nats (`bonmeter.estimate_kl`).
         missing_reward: reward of candidates without one; left out if None.
 
     Returns:
@@ -77,7 +80,8 @@ def summarise(
     """
     pools = as_candidates(candidates, missing_reward)
     names, order = chosen(pools, quantities), as_n(pools, n)
-    tables = [_row_for_each_n(name, pools, order, level, method) for name in names]
+    settings = Settings(level, method, precision).checked()
+    tables = [_row_for_each_n(name, pools, order, settings) for name in names]
     if n is not None:
         warn_of_thin(pools, order)
     return _sorted(tables, names)
@@ -90,6 +94,7 @@ def per_prompt(
     level: float = 0.95,
     quantities: Sequence[str] | None = None,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> pd.DataFrame:
     """What best-of-n costs and buys, prompt by prompt, with intervals from each pool alone.
@@ -100,6 +105,7 @@ def per_prompt(
         level: as for `summarise`.
         quantities: as for `summarise`.
         method: as for `summarise`.
+        precision: as for `summarise`.
         missing_reward: as for `summarise`.
 
     Returns:
@@ -121,7 +127,8 @@ def per_prompt(
     """
     pools = as_candidates(candidates, missing_reward)
     names, order = chosen(pools, quantities), as_n(pools, n)
-    tables = [_row_for_each_prompt(name, pools, order, level, method) for name in names]
+    settings = Settings(level, method, precision).checked()
+    tables = [_row_for_each_prompt(name, pools, order, settings) for name in names]
     if n is not None:
         warn_of_thin(pools, order)
     return _sorted(tables, names, pools.prompt)
@@ -153,8 +160,7 @@ def mean_of(
     quantity: Quantity,
     candidates: Candidates,
     n: IndexArray,
-    level: float,
-    method: str | None = None,
+    settings: Settings,
 ) -> Interval:
     """Mean over prompts for each n.
 
@@ -166,15 +172,15 @@ def mean_of(
         weight=candidates.weight,
         bounds=quantity.bounds(n) if quantity.bounds else (-np.inf, np.inf),
         proportion=quantity.chance(candidates),
-        level=level,
+        level=settings.level,
     )
     if quantity.estimate is None:
-        return mean(intervals_of(quantity, candidates, n, level, method))
+        return mean(intervals_of(quantity, candidates, n, settings))
     estimates = estimates_of(quantity, candidates, n)
     found = mean(estimates)
     silent = np.flatnonzero(alike(estimates.estimate))
     if silent.size:
-        own = mean(intervals_of(quantity, candidates, n[silent], level, method))
+        own = mean(intervals_of(quantity, candidates, n[silent], settings))
         for whole, one in zip(found, own, strict=True):
             whole[silent] = one
     return found
@@ -222,10 +228,10 @@ def alike(estimate: FloatArray) -> NDArray[np.bool_]:
 
 
 def _row_for_each_n(
-    name: str, candidates: Candidates, n: IndexArray, level: float, method: str | None
+    name: str, candidates: Candidates, n: IndexArray, settings: Settings
 ) -> pd.DataFrame:
     quantity = QUANTITIES[name]
-    mean = mean_of(quantity, candidates, n, level, method)
+    mean = mean_of(quantity, candidates, n, settings)
     known, total = recorded(quantity, candidates), len(candidates.prompt)
     says = known[:, None] & (candidates.size[:, None] >= n + quantity.spare)
     ranks = int((~candidates.has("log_prob")).sum()) if name == "kl" else 0
@@ -260,10 +266,10 @@ def _row_for_each_n(
 
 
 def _row_for_each_prompt(
-    name: str, candidates: Candidates, n: IndexArray, level: float, method: str | None
+    name: str, candidates: Candidates, n: IndexArray, settings: Settings
 ) -> pd.DataFrame:
     quantity = QUANTITIES[name]
-    found = intervals_of(quantity, candidates, n, level, method)
+    found = intervals_of(quantity, candidates, n, settings)
     prompt, column = np.nonzero(~np.isnan(found.estimate))
     thin = thin_prompts(candidates, n)[prompt, column] & quantity.from_pool
     missing = candidates.missing[prompt] * quantity.from_pool

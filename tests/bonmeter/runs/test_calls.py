@@ -301,6 +301,36 @@ def test_log_probabilities_of_some_prompts() -> None:
     assert "1 of 3 prompts without gold_reward" in gold["note"]
 
 
+def test_contradictions_name_the_prompt() -> None:
+    run = clean_run()
+    twice = run[(run["prompt"] == "c") & run.duplicated(["prompt", "response"])].index[0]
+    run.loc[twice, "reward"] = 9.0
+    with pytest.raises(ValueError, match=r"prompt 'c': reward: candidates .* with two rewards"):
+        summarise(run, quantities=["kl"])
+    summarise(run, quantities=["reward"])  # does not need to know
+    with pytest.raises(ValueError, match=r"method = 'best': expected one of rank-corrected"):
+        summarise(run, method="best")
+    with pytest.raises(ValueError, match="precision = -1"):
+        summarise(run, precision=-1)
+
+
+def test_precision_widens_the_interval_of_the_kl() -> None:
+    run = clean_run()
+    exact, rough = (
+        per_prompt(run, [4], quantities=["kl"], precision=x).iloc[0] for x in (0.0, 0.05)
+    )
+    assert rough["upper"] - rough["lower"] > exact["upper"] - exact["lower"]
+
+
+def test_rewards_of_one_value_up_to_rounding_are_ties() -> None:
+    sums = [0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1] * 8
+    run = table({"a": np.array([*sums, 0.0, 0.0, 0.0, 0.0])})
+    equal = table({"a": np.array([0.6] * 16 + [0.0] * 4)})
+    for quantity in ("win_rate", "kl"):
+        one, two = (summarise(x, [2], quantities=[quantity]) for x in (run, equal))
+        np.testing.assert_allclose(one["estimate"], two["estimate"], rtol=1e-12)
+
+
 def test_meanings_are_told() -> None:
     assert all(q.meaning for q in QUANTITIES.values())
 
@@ -490,7 +520,7 @@ BROKEN = {
     "log_prob against tokens": lambda f: f.assign(log_prob=f["log_prob"] / f["tokens"] - 5),
     "missing rewards": lambda f: f.assign(reward=f["reward"].where(np.arange(len(f)) % 7 > 0)),
     "near ties": lambda f: f.assign(
-        reward=np.where(np.arange(len(f)) % 2, np.nextafter(f["reward"], 9), f["reward"])
+        reward=np.where(np.arange(len(f)) % 2, f["reward"] * (1 + 3e-15), f["reward"])
     ),
 }
 
