@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.numerics.validation import FloatArray, as_real_array, reject_entries
 from bonmeter.pools.proportions import clopper_pearson
@@ -17,6 +18,7 @@ __all__ = [
     "candidates_for_pass_rate",
     "draws_for_length",
     "first_reached",
+    "first_reached_by_halves",
     "prompts_for_length",
 ]
 
@@ -121,6 +123,33 @@ def candidates_for_pass_rate(rate: float, n: int, wanted: float, *, level: float
     return float(
         least + bisect_left(range((first << power) - least), True, key=lambda k: short(least + k))
     )
+
+
+def first_reached_by_halves(
+    curve: Callable[[NDArray[np.int64]], FloatArray], targets: ArrayLike, largest: int
+) -> NDArray[np.int64]:
+    """The smallest n at which curves that rise with n reach their targets, all of them at once.
+
+    Args:
+        curve: given an n for each target, the values there.
+        targets: to be reached, shape (m,).
+        largest: the largest n.
+
+    Returns:
+        Shape (m,); largest + 1 where a target is not reached.
+
+    Examples:
+        >>> first_reached_by_halves(lambda n: 1.0 * n**2, [1.0, 10.0, 1e9], 100).tolist()
+        [1, 4, 101]
+    """
+    target = np.asarray(targets, dtype=np.float64)
+    low, high = np.ones(target.shape, np.int64), np.full(target.shape, largest + 1, np.int64)
+    while np.any(low < high):
+        middle = np.minimum((low + high) // 2, largest)
+        reached = curve(middle) >= target
+        high = np.where(reached & (low < high), middle, high)
+        low = np.where(~reached & (low < high), middle + 1, low)
+    return low
 
 
 def first_reached(values: ArrayLike, target: float) -> int | None:

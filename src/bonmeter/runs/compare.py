@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval
+from bonmeter.pools.planning import first_reached_by_halves
 from bonmeter.pools.prompts import difference_at_equal_kl, over_prompts, paired_difference
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
 from bonmeter.runs.quantities import QUANTITIES, Settings, intervals_of, recorded
@@ -188,14 +187,18 @@ def _at_equal_kl(
     weight = np.ones(len(runs.first.prompt)) if runs.first.weight is None else runs.first.weight
     share = weight / weight.sum()
 
-    @cache
-    def kl_of_second(n: int) -> FloatArray:
-        found = intervals_of(QUANTITIES["kl"], runs.second, np.array([n]), settings)
-        return np.asarray(found.estimate[runs.of_second, 0])
+    known: dict[int, FloatArray] = {}
+
+    def kl_of_second(n: IndexArray) -> FloatArray:
+        new = np.array(sorted(set(n.tolist()) - set(known)), dtype=np.intp)
+        if new.size:
+            found = intervals_of(QUANTITIES["kl"], runs.second, new, settings)
+            known.update(zip(new.tolist(), found.estimate[runs.of_second].T, strict=True))
+        return np.stack([known[k] for k in n.tolist()], axis=-1)
 
     kl = intervals_of(QUANTITIES["kl"], runs.first, order, settings).estimate
-    grid = _around(share @ kl, lambda n: float(share @ kl_of_second(n)), sizes[1])
-    kl_second = np.stack([kl_of_second(n) for n in grid.tolist()], axis=-1)
+    grid = _around(share @ kl, lambda n: np.asarray(share @ kl_of_second(n)), sizes[1])
+    kl_second = kl_of_second(grid)
     tables = []
     for name in names:
         keep, within = (
@@ -216,13 +219,11 @@ def _at_equal_kl(
     return tables
 
 
-def _around(target: FloatArray, kl: Callable[[int], float], largest: int) -> IndexArray:
+def _around(target: FloatArray, kl: Callable[[IndexArray], FloatArray], largest: int) -> IndexArray:
     """The n just below and just above where a mean KL that rises with n reaches each target."""
-    found = {1}
-    for value in target.tolist():
-        below = bisect_right(range(1, largest + 1), value * (1 + 1e-12) + 1e-12, key=kl)
-        found |= {max(below, 1), min(max(below, 1) + 1, largest)}
-    return np.array(sorted(found), dtype=np.intp)
+    beyond = first_reached_by_halves(kl, target * (1 + 1e-12) + 1e-12, largest)
+    below = np.clip(beyond - 1, 1, None)
+    return np.unique([below, np.minimum(below + 1, largest)]).astype(np.intp)
 
 
 def _table(

@@ -65,31 +65,30 @@ def frontier(
     pools = as_candidates(candidates, missing_reward)
     order = as_n(pools, n)
     settings = Settings(level, method, precision).checked()
-    tables = [_at(pools, int(k), settings) for k in order]
+    columns = [intervals_of(QUANTITIES[name], pools, order, settings) for name in ("kl", "reward")]
+    tables = []
+    for k, size in enumerate(order.tolist()):
+        there = pools.size >= size
+        kl, reward = (Interval(*(x[there, k] for x in found)) for found in columns)
+        tables.append(_at(pools.restricted(there), size, kl, reward, level))
     if n is not None:
         warn_of_thin(pools, order)
     return pd.concat(tables, ignore_index=True)
 
 
-def _at(candidates: Candidates, n: int, settings: Settings) -> pd.DataFrame:
-    """The rows of one n."""
-    run = candidates.restricted(candidates.size >= n)
-    order = np.array([n])
-    kl, reward = (
-        Interval(*(x[:, 0] for x in intervals_of(QUANTITIES[name], run, order, settings)))
-        for name in ("kl", "reward")
-    )
-    mean_kl = over_prompts(
-        kl, weight=run.weight, bounds=(0.0, analytical_kl(n)), level=settings.level
-    )
+def _at(run: Candidates, n: int, kl: Interval, reward: Interval, level: float) -> pd.DataFrame:
+    """The rows of one n, from the KL and the reward of best-of-n on each prompt."""
+    mean_kl = over_prompts(kl, weight=run.weight, bounds=(0.0, analytical_kl(n)), level=level)
     beta = _beta(run, float(mean_kl.estimate))
-    best, effective = _optimum(run, beta, kl, settings.level)
+    best, effective = _optimum(run, beta, kl, level)
+    if len(run.prompt) > 1:  # their spread tells the error
+        reward, best = _spread_alone(reward), _spread_alone(best)
     curves = {
-        "best-of-n": over_prompts(reward, weight=run.weight, level=settings.level),
-        "optimum": over_prompts(best, weight=run.weight, level=settings.level),
-        "shortfall": _shortfall(reward, best, run, settings.level),
+        "best-of-n": over_prompts(reward, weight=run.weight, level=level),
+        "optimum": over_prompts(best, weight=run.weight, level=level),
+        "shortfall": paired_difference(reward, best, weight=run.weight, level=level),
     }
-    thin = int(thin_prompts(run, order).sum())
+    thin = int(thin_prompts(run, np.array([n])).sum())
     few = np.array([False, True, True]) & ~(effective >= CANDIDATES_PER_DRAW)
     table = pd.DataFrame([x._asdict() for x in curves.values()])
     return pd.DataFrame(
@@ -120,13 +119,9 @@ def _at(candidates: Candidates, n: int, settings: Settings) -> pd.DataFrame:
     )
 
 
-def _shortfall(reward: Interval, best: Interval, run: Candidates, level: float) -> Interval:
-    """Prompt by prompt; both come from one pool, so that their own intervals combine too wide."""
-    if len(run.prompt) == 1:
-        return paired_difference(reward, best, level=level)
-    unknown = np.full_like(best.estimate, np.nan)
-    difference = Interval(best.estimate - reward.estimate, unknown, unknown, unknown)
-    return over_prompts(difference, weight=run.weight, level=level)
+def _spread_alone(x: Interval) -> Interval:
+    unknown = np.full_like(x.estimate, np.nan)
+    return Interval(x.estimate, unknown, unknown, unknown)
 
 
 def _beta(run: Candidates, kl: float) -> float:

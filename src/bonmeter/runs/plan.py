@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ from bonmeter.pools.planning import (
     candidates_for_pass_rate,
     draws_for_length,
     first_reached,
+    first_reached_by_halves,
     prompts_for_length,
 )
 from bonmeter.pools.reliability import CANDIDATES_PER_DRAW, is_reliable
@@ -177,22 +176,17 @@ def _by_halves(
     settings: Settings,
 ) -> dict[str, float | None]:
     """Bisection, for quantities that rise with n."""
+    ends = ("estimate", "upper", "lower")
 
-    @cache
-    def at(n: int) -> Interval:
-        return mean_of(quantity, run, np.array([n]), settings)
+    def curve(n: IndexArray) -> FloatArray:
+        distinct, where = np.unique(n, return_inverse=True)
+        found = mean_of(quantity, run, distinct, settings)
+        return np.array([getattr(found, x)[k] for x, k in zip(ends, where, strict=True)])
 
-    def first(column: str) -> int | None:
-        reach = bisect_left(range(1, largest + 1), target, key=lambda n: getattr(at(n), column)[0])
-        return reach + 1 if reach < largest else None
-
-    n = first("estimate")
-    return {
-        "n": n,
-        "n_lower": first("upper"),
-        "n_upper": first("lower"),
-        "estimate": np.nan if n is None else float(at(n).estimate[0]),
-    }
+    places = first_reached_by_halves(curve, np.full(3, target), largest).tolist()
+    n, *others = (None if k > largest else k for k in places)
+    at = np.nan if n is None else float(curve(np.full(3, n))[0])
+    return {"n": n, "n_lower": others[0], "n_upper": others[1], "estimate": at}
 
 
 def _mean_tokens(run: Candidates) -> float:
