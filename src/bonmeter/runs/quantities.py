@@ -192,7 +192,15 @@ QUANTITIES: dict[str, Quantity] = {
 
 
 def available(candidates: Candidates) -> tuple[str, ...]:
-    """Names of the quantities that these candidates can tell, for one prompt at least."""
+    """Names of the quantities that these candidates can tell, for one prompt at least.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.runs.candidates import as_candidates
+        >>> run = as_candidates(pd.DataFrame({"prompt": [1, 1, 2], "reward": [0, 1, 1]}))
+        >>> ", ".join(available(run))
+        'kl, kl_formula, win_rate, reward, reward_gain, pass_rate, draws'
+    """
     return tuple(
         name
         for name, q in QUANTITIES.items()
@@ -201,14 +209,31 @@ def available(candidates: Candidates) -> tuple[str, ...]:
 
 
 def recorded(quantity: Quantity, candidates: Candidates) -> NDArray[np.bool_]:
-    """Whether each prompt has what a quantity needs."""
+    """Whether each prompt has what a quantity needs.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.runs.candidates import as_candidates
+        >>> frame = pd.DataFrame({"prompt": [1, 2], "reward": [0, 1], "gold_reward": [3.0, None]})
+        >>> recorded(QUANTITIES["gold_reward"], as_candidates(frame)).tolist()
+        [True, False]
+    """
     return candidates.has(quantity.needs or "reward")
 
 
 def intervals_of(
     quantity: Quantity, candidates: Candidates, n: IndexArray, settings: Settings
 ) -> Interval:
-    """Estimate and ends for every prompt and n, shape (prompts, n); nan where a pool cannot say."""
+    """Estimate and ends for every prompt and n, shape (prompts, n); nan where a pool cannot say.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.runs.candidates import as_candidates
+        >>> run = as_candidates(pd.DataFrame({"prompt": [1, 1, 2], "reward": [0, 1, 1]}))
+        >>> intervals_of(QUANTITIES["pass_rate"], run, np.array([1, 2]), Settings()).lower.round(3)
+        array([[0.013, 0.025],
+               [0.025,   nan]])
+    """
     found = Interval(*np.full((4, len(candidates.prompt), n.size), np.nan))
     for pools, columns in _within(quantity, candidates, n):
         part = _named(quantity, candidates, pools, n[columns], settings)
@@ -234,7 +259,16 @@ def _named(
 
 
 def estimates_of(quantity: Quantity, candidates: Candidates, n: IndexArray) -> Interval:
-    """The same without ends, for quantities whose estimate is cheap."""
+    """The same without ends, for quantities whose estimate is cheap.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.runs.candidates import as_candidates
+        >>> run = as_candidates(pd.DataFrame({"prompt": [1, 1, 2], "reward": [0, 1, 1]}))
+        >>> estimates_of(QUANTITIES["reward"], run, np.array([1, 2])).estimate
+        array([[0.5, 1. ],
+               [1. , nan]])
+    """
     if quantity.estimate is None:
         raise ValueError("expected a quantity with an estimate of its own")
     found = Interval(*np.full((4, len(candidates.prompt), n.size), np.nan))

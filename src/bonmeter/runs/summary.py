@@ -135,7 +135,13 @@ def per_prompt(
 
 
 def as_n(candidates: Candidates, n: ArrayLike | None) -> IndexArray:
-    """The n asked for, rising and once each; powers of two up to the median pool if None."""
+    """The n asked for, rising and once each; powers of two up to the median pool if None.
+
+    Examples:
+        >>> run = as_candidates(pd.DataFrame({"prompt": 1, "reward": range(5)}))
+        >>> as_n(run, None).tolist(), as_n(run, [3, 1, 3]).tolist()
+        ([1, 2, 4], [1, 3])
+    """
     if n is None:
         median = int(np.median(candidates.size[candidates.size > 0]))
         return 2 ** np.arange(median.bit_length(), dtype=np.intp)
@@ -143,7 +149,13 @@ def as_n(candidates: Candidates, n: ArrayLike | None) -> IndexArray:
 
 
 def chosen(candidates: Candidates, quantities: Sequence[str] | None) -> tuple[str, ...]:
-    """The quantities asked for, or all that can be told, in their order."""
+    """The quantities asked for, or all that can be told, in their order.
+
+    Examples:
+        >>> run = as_candidates(pd.DataFrame({"prompt": 1, "reward": range(5)}))
+        >>> chosen(run, ["reward", "kl"])
+        ('kl', 'reward')
+    """
     known = available(candidates)
     if quantities is None:
         return known
@@ -166,6 +178,11 @@ def mean_of(
 
     The prompts' own intervals are needed where their estimates may all be off alike (KL and win
     rate, whose bounds are met by pools without ties), or where their spread tells nothing.
+
+    Examples:
+        >>> run = as_candidates(pd.DataFrame({"prompt": [1, 1, 2, 2], "reward": [0, 1, 2, 5]}))
+        >>> mean_of(QUANTITIES["reward"], run, np.array([1, 2]), Settings()).estimate.tolist()
+        [2.0, 3.0]
     """
     mean = partial(
         over_prompts,
@@ -187,7 +204,15 @@ def mean_of(
 
 
 def warn_of_thin(candidates: Candidates, n: IndexArray) -> None:
-    """Issue a `ThinPoolWarning` if an n exceeds a tenth of a pool."""
+    """Issue a `ThinPoolWarning` if an n exceeds a tenth of a pool.
+
+    Examples:
+        >>> run = as_candidates(pd.DataFrame({"prompt": 1, "reward": range(15)}))
+        >>> with warnings.catch_warnings(record=True, action="always") as caught:
+        ...     warn_of_thin(run, np.array([1, 2]))
+        >>> str(caught[0].message)[:50]
+        'from n = 2 on, n exceeds a tenth of the candidates'
+    """
     thin = thin_prompts(candidates, n)
     if thin.any():
         first = n[thin.any(axis=0)][0]
@@ -214,13 +239,24 @@ def notes(size: int, *texts: tuple[str, ArrayLike]) -> list[str]:
 
 
 def thin_prompts(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
-    """Whether pools that hold n candidates hold less than ten times as many, (prompts, n)."""
+    """Whether pools that hold n candidates hold less than ten times as many, (prompts, n).
+
+    Examples:
+        >>> run = as_candidates(pd.DataFrame({"prompt": 1, "reward": range(15)}))
+        >>> thin_prompts(run, np.array([1, 2, 16])).tolist()
+        [[False, True, False]]
+    """
     size = candidates.size[:, None]
     return np.asarray((size >= n) & ~is_reliable(size, n))
 
 
 def alike(estimate: FloatArray) -> NDArray[np.bool_]:
-    """Whether all prompts say the same, or only one says anything."""
+    """Whether all prompts say the same, or only one says anything.
+
+    Examples:
+        >>> alike(np.array([[1.0, 1.0], [1.0, 2.0]])).tolist()
+        [True, False]
+    """
     there = ~np.isnan(estimate)
     high = np.where(there, estimate, -np.inf).max(axis=0)
     low = np.where(there, estimate, np.inf).min(axis=0)
