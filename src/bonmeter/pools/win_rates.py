@@ -117,9 +117,9 @@ def _classes(reward: ArrayLike) -> tuple[_Classes, tuple[int, ...]]:
 
 
 def _estimates(c: _Classes, order: NDArray[np.int64]) -> FloatArray:
-    """Win rates, shape (n, pools); rounding does not take them above n/(n+1)."""
+    """Win rates, shape (n, pools); rounding does not take them out of 1/2 to n/(n+1)."""
     n = order.reshape(-1, 1)
-    return np.minimum(1 - _losses(c, order), n / (n + 1))
+    return np.clip(1 - _losses(c, order), 0.5, n / (n + 1))
 
 
 def _losses(c: _Classes, order: NDArray[np.int64]) -> FloatArray:
