@@ -17,7 +17,6 @@ from bonmeter.pools.arguments import as_ranks
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import rank, subset_cdf
-from bonmeter.pools.uncertainty import Gap, deviations
 from bonmeter.pools.values import ENTRIES, Block, blocks, spread_without_each
 
 __all__ = ["estimate_win_rate", "missed_mass", "win_rate_interval"]
@@ -94,6 +93,19 @@ def win_rate_interval(reward: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     return Interval(*(column.T.reshape(lead + order.shape)[()] for column in columns))
 
 
+class _Scatter(NamedTuple):
+    """What the uncertainty of 1 - W is made of; shape (n, pools)."""
+
+    error: FloatArray
+    """Standard error, to first order in the masses of the classes."""
+    bend: FloatArray
+    """Second derivative along the steepest change of the masses, one standard error the unit."""
+    rest: FloatArray
+    """Standard deviation of what is not along that change."""
+    df: FloatArray
+    """Degrees of freedom of the error."""
+
+
 class _Classes(NamedTuple):
     """Tie classes of pools by rising reward, the highest in the last column of each row."""
 
@@ -144,10 +156,27 @@ def _several_classes(
     from scipy.special import stdtrit
 
     found = _scatter(c, n.ravel())
-    up, down = deviations(found, stdtrit(found.df, 0.5 + 0.5 * level))
+    up, down = _deviations(found, stdtrit(found.df, 0.5 + 0.5 * level))
     gap = n / (n + 1) - estimate
     above = np.hypot(_moved(gap, up, n), _missed_tie(c.size, n, level))
     return Interval(estimate, estimate - above, estimate - _moved(gap, -down, n), found.df)
+
+
+def _deviations(found: _Scatter, quantile: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far 1 - W can lie above and below its estimate, both >= 0.
+
+    To second order it is off by error t + bend (t^2 - 1)/2 for masses that are t standard errors
+    off along the steepest change: the range of that for |t| up to the quantile, which has a length
+    also where the slope is 0. What is not along that change is added in quadrature. A heuristic,
+    which simulation bears out (docs/values.md).
+    """
+    error, bend, rest, _ = found
+    flat = np.abs(bend) * quantile > error  # the vertex is within reach
+    vertex = np.where(flat, -error / np.where(flat, bend, 1.0), quantile)
+    steps = np.stack([-quantile, vertex, quantile])
+    moves = error * steps + 0.5 * bend * (steps**2 - 1)
+    up, down = np.maximum(moves.max(axis=0), 0.0), np.maximum(-moves.min(axis=0), 0.0)
+    return np.hypot(up, quantile * rest), np.hypot(down, quantile * rest)
 
 
 def _moved(gap: FloatArray, side: FloatArray, n: NDArray[np.int64]) -> FloatArray:
@@ -197,11 +226,11 @@ def _few_classes(c: _Classes, n: NDArray[np.int64], level: float) -> tuple[Float
     return 0.5 + 0.5 * low, 0.5 + 0.5 * high
 
 
-def _scatter(c: _Classes, order: NDArray[np.int64]) -> Gap:
+def _scatter(c: _Classes, order: NDArray[np.int64]) -> _Scatter:
     """What the uncertainty of 1 - W is made of, shape (n, pools); none where nothing ties."""
     shape = order.size, len(c.ties)
-    gap, error, bend, rest = np.zeros((4, *shape))
-    found = Gap(gap, error, bend, rest, np.full(shape, c.size - 1.0))
+    error, bend, rest = np.zeros((3, *shape))
+    found = _Scatter(error, bend, rest, np.full(shape, c.size - 1.0))
     tied = np.flatnonzero((c.ties > 1).any(axis=-1) & ((c.ties > 0).sum(axis=-1) > 2))
     for block in blocks(c.size, order) if tied.size else ():
         step = max(ENTRIES // (block.n.size * c.ties.shape[-1]), 1)
@@ -213,7 +242,7 @@ def _scatter(c: _Classes, order: NDArray[np.int64]) -> Gap:
     return found
 
 
-def _second_order(c: _Classes, block: Block) -> Gap:
+def _second_order(c: _Classes, block: Block) -> _Scatter:
     """From the slopes and the curvature of 1 - W, half the sum of p (F^n + F_-^n), in the ends F.
 
     The ends scatter like a Brownian bridge and the curvature couples neighbours only, so every sum
@@ -253,7 +282,8 @@ def _second_order(c: _Classes, block: Block) -> Gap:
     influence = np.zeros((*slope.shape[:-1], ties.shape[-1]))
     influence[..., :-1] = (_total(slope) - _up_to(slope) + slope) / (c.size - 1)
     ties[:, 0] += below[:, 0]
-    return Gap(variance * 0, np.sqrt(variance), bend, rest, spread_without_each(influence, ties).df)
+    df = spread_without_each(influence, ties).df
+    return _Scatter(np.sqrt(variance), bend, rest, df)
 
 
 def _up_to(values: FloatArray) -> FloatArray:
