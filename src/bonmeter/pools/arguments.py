@@ -126,6 +126,8 @@ def as_names(name: str, values: object, shape: tuple[int, ...]) -> IndexArray:
         [0, 1, 0]
     """
     plain, _ = _without_tensors(values)
+    if isinstance(plain, np.ndarray) and plain.dtype.kind in "iu" and plain.shape == shape:
+        return np.unique(plain, return_inverse=True)[1].reshape(shape)
     nested = plain.tolist() if hasattr(plain, "tolist") else plain
     numbers: dict[Hashable, int] = {}
     found = [numbers.setdefault(key, len(numbers)) for key in _leaves(name, nested, shape, ())]

@@ -34,14 +34,14 @@ from bonmeter.pools.identity import (
     reject_doubtful,
 )
 from bonmeter.pools.inversion import inverted_test, joined, rows_of
-from bonmeter.pools.layout import Segments, pools_marked, segments_of, segments_of_ranks
+from bonmeter.pools.layout import BoolArray, Segments, pools_marked, segments_of, segments_of_ranks
 from bonmeter.pools.subsets import jackknife_error, rank, subset_cdf, subset_mean
 from bonmeter.pools.uncertainty import (
+    Error,
     corrected_gaps,
     gap_error,
     one_class_kl,
     precision_error,
-    rests_on_ties,
 )
 
 __all__ = [
@@ -389,7 +389,7 @@ def _corrected(s: Segments, n: IntArray) -> FloatArray:
 
 
 def _ladder(size: int) -> IntArray:
-    return np.unique(np.geomspace(1, size, 2 + 8 * size.bit_length()).astype(np.int64))
+    return np.unique(np.geomspace(1, size, 2 + 4 * size.bit_length()).astype(np.int64))
 
 
 def interval_of(s: Segments, n: IntArray, quantile: float) -> Interval:
@@ -408,14 +408,15 @@ def interval_of(s: Segments, n: IntArray, quantile: float) -> Interval:
     """
     estimate = _estimates(s, n)
     lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
-    ties = rests_on_ties(s) & (s.classes > 1) & (s.missing > 0)
+    ties = np.zeros(estimate.shape, dtype=np.bool_)
     one = (s.classes == 1) & (s.missing > 0)
     for i in np.flatnonzero(n > 1).tolist():
         k = int(n[i])
-        lower[i], upper[i], df[i] = _logit_ends(s, k, estimate[i], quantile)
+        error = gap_error(s, k)
+        lower[i], upper[i] = _logit_ends(error, k, estimate[i], quantile)
         lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
-    if ties.any():
-        lower[:, ties], upper[:, ties] = _inverted_ends(pools_marked(s, ties), n, quantile)
+        df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
+    lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
     formula = analytical_kl(n)[:, None]
     inexact = np.array([precision_error(s, k) for k in n.tolist()]).reshape(estimate.shape)
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
@@ -424,39 +425,42 @@ def interval_of(s: Segments, n: IntArray, quantile: float) -> Interval:
 
 
 def _logit_ends(
-    s: Segments, n: int, estimate: FloatArray, quantile: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Student's t on the logit of KL over the formula, and the degrees of freedom."""
+    found: Error, n: int, estimate: FloatArray, quantile: float
+) -> tuple[FloatArray, FloatArray]:
+    """Student's t on the logit of KL over the formula."""
     from scipy.special import expit, logit, stdtrit
 
-    error, df = gap_error(s, n)
     formula = float(analytical_kl(n))
     share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
-    half = stdtrit(np.where(np.isinf(df), 1.0, df), quantile) * error
+    half = stdtrit(np.where(np.isinf(found.df), 1.0, found.df), quantile) * found.error
 
     def end(side: FloatArray) -> FloatArray:
         moved = formula * expit(logit(share) + side / (formula * share * (1 - share)))
         far = WIDEST * np.abs(side)  # near 0 or the formula the logit knows no bounds
         return np.where(side == 0, estimate, np.clip(moved, estimate - far, estimate + far))
 
-    return end(-half), end(half), df
+    return end(-half), end(half)
 
 
-def _inverted_ends(s: Segments, n: IntArray, quantile: float) -> tuple[FloatArray, FloatArray]:
-    """Ends of the inverted test, shape (n, pools) each; several n are tested together."""
-    ends = np.zeros((2, n.size, s.pools))
-    for block in _blocks(n, max(1, ROWS // max(s.pool.size, 1))):
-        rows = joined([rows_of(s, int(n[i])) for i in block])
+def _inverted_ends(
+    s: Segments, n: IntArray, marked: BoolArray, quantile: float
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
+    lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
+    for block in _blocks(marked, max(1, ROWS // max(s.pool.size, 1))):
+        rows = joined([rows_of(pools_marked(s, marked[i]), int(n[i])) for i in block])
         least, most = inverted_test(rows, quantile)
-        gaps = np.stack([most, least]).reshape(2, len(block), s.pools)
-        ends[:, block] = analytical_kl(n[block])[:, None] - gaps
-    return ends[0], ends[1]
+        at = np.zeros(marked.shape, dtype=np.bool_)
+        at[block] = marked[block]
+        formula = np.broadcast_to(analytical_kl(n)[:, None], marked.shape)[at]
+        lower[at], upper[at] = formula - most, formula - least
+    return lower[marked], upper[marked]
 
 
-def _blocks(n: IntArray, size: int) -> list[list[int]]:
-    """Positions of n > 1, by increasing n, so many at a time."""
-    order = [i for i in np.argsort(n, kind="stable").tolist() if n[i] > 1]
-    return [order[start : start + size] for start in range(0, len(order), size)]
+def _blocks(marked: BoolArray, size: int) -> list[list[int]]:
+    """Rows with a mark, so many at a time."""
+    rows = np.flatnonzero(marked.any(axis=1)).tolist()
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}

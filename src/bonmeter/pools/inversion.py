@@ -28,8 +28,6 @@ SKEWNESS = 0.95
 """Share of the skewness that is kept: a gamma distribution ends more abruptly than the sum."""
 CROWDING = 2.0
 """How much the variance of second order grows, times ends over draws: terms of higher order."""
-SHARE = 0.985
-"""Of the quantile: the doubt about the variance is partly counted by the path as well."""
 TINY = 1e-300
 
 
@@ -254,12 +252,12 @@ def inverted_test(r: Rows, quantile: float) -> tuple[FloatArray, FloatArray]:
         >>> from bonmeter.pools.layout import segments_of_ranks
         >>> rows = rows_of(segments_of_ranks(np.repeat([[0.0, 1.0]], 50, axis=1)), 2)
         >>> [float(end[0].round(3)) for end in inverted_test(rows, 0.975)]
-        [0.057, 0.076]
+        [0.057, 0.077]
     """
     from scipy.special import ndtr, stdtrit
 
-    start = r.unseen + 0.5 * np.where((r.tied > 0) & (r.unseen > 0), r.each, 0.0)
-    start *= r.missing / np.maximum(start.sum(axis=1, keepdims=True), TINY)
+    start = r.unseen + 0.5 * np.where(r.tied > 0, np.minimum(r.each, r.unseen), 0.0)
+    start = _scaled(start, r.missing)
     down, up = _path(r, start, -1), _path(r, start, 1)
     gap, bias, squared, trace_2, third, wobble = (
         np.stack(column, axis=1) for column in zip(*(down[:0:-1] + up), strict=True)
@@ -278,8 +276,8 @@ def inverted_test(r: Rows, quantile: float) -> tuple[FloatArray, FloatArray]:
     least = gap.min(axis=1)
     beyond = ndtr(_score(least[:, None] - mean, second, third))
     cut = 1 - quantile
-    far = -SHARE * stdtrit(df, cut)
-    near = -SHARE * stdtrit(df, cut + np.minimum(cut, beyond))
+    far = -stdtrit(df, cut)
+    near = -stdtrit(df, cut + np.minimum(cut, beyond))
     lowest = np.minimum.accumulate(truth[:, ::-1], axis=1)[:, ::-1]
     highest = np.maximum.accumulate(truth, axis=1)
     lower = _crossing(near - score, lowest)
@@ -288,18 +286,23 @@ def inverted_test(r: Rows, quantile: float) -> tuple[FloatArray, FloatArray]:
 
 
 def _path(r: Rows, unseen: FloatArray, sign: int) -> list[tuple[FloatArray, ...]]:
-    """What is true at each step up or down the steepest change of the gap."""
+    """What is true at each step up or down the steepest change of the gap.
+
+    A class whose unseen mass is less than one of its parts moves by less: it is there or not.
+    """
     found: list[tuple[FloatArray, ...]] = []
     for step in range(STEPS + 1):
         m = moments(r, unseen)
         found.append((m.gap, m.bias, m.squared, m.trace_2, m.third, m.wobble))
-        if step == STEPS:
-            break
-        pace = np.maximum(np.sqrt(m.squared) / STEP, np.abs(m.curvature))
-        change = sign * r.each * m.effect / np.maximum(pace, TINY)[:, None]
-        unseen = unseen * np.exp(np.clip(change, -30.0, 30.0))
-        unseen *= r.missing / np.maximum(unseen.sum(axis=1, keepdims=True), TINY)
+        if step < STEPS:
+            pace = np.maximum(np.sqrt(m.squared) / STEP, np.abs(m.curvature))
+            change = np.minimum(r.each, unseen) * m.effect / np.maximum(pace, TINY)[:, None]
+            unseen = _scaled(unseen * np.exp(np.clip(sign * change, -30.0, 30.0)), r.missing)
     return found
+
+
+def _scaled(masses: FloatArray, total: FloatArray) -> FloatArray:
+    return np.asarray(masses * (total / np.maximum(masses.sum(axis=1, keepdims=True), TINY)))
 
 
 def _score(x: FloatArray, second: FloatArray, third: FloatArray) -> FloatArray:

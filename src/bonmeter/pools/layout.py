@@ -30,6 +30,7 @@ from bonmeter.pools.identity import Distinct, LogProbs, distinct_responses
 from bonmeter.pools.subsets import IndexArray
 
 __all__ = [
+    "COUNTED",
     "ROUNDING",
     "BoolArray",
     "Segments",
@@ -49,6 +50,8 @@ EXCESS = 2.0
 """Standard deviations above which repeated draws show that responses share pairs."""
 ROUNDING = 1e-13
 """Less unseen mass than this is rounding."""
+COUNTED = 1.001
+"""The mass of a class drawn once has a variance of its square, but for rounding."""
 FLOOR = 1e-290
 """Below this float64 is denormal or zero."""
 IMPROBABLE = 1e9

@@ -15,7 +15,15 @@ from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.gaps import CONTINUUM, pieces_of, second_slopes, tied_gaps
-from bonmeter.pools.layout import ROUNDING, BoolArray, Segments, pool_cumsum, pool_sum, subset
+from bonmeter.pools.layout import (
+    COUNTED,
+    ROUNDING,
+    BoolArray,
+    Segments,
+    pool_cumsum,
+    pool_sum,
+    subset,
+)
 
 __all__ = [
     "Error",
@@ -23,9 +31,10 @@ __all__ = [
     "gap_error",
     "one_class_kl",
     "precision_error",
-    "rests_on_ties",
 ]
 
+MOSTLY = 0.9
+"""Share of the squared error that tie classes must hold for the inverted test."""
 BLOCK = 1 << 18
 """Numbers computed at a time, which bounds the memory."""
 
@@ -100,6 +109,9 @@ class Error(NamedTuple):
     """Standard error, given that the masses sum to 1."""
     df: FloatArray
     """Satterthwaite's degrees of freedom of `error`; inf where every response is seen."""
+    drawn: BoolArray
+    """Whether most of it is that of tie classes whose unseen mass is one of its parts at least, so
+    that it is known as if it was drawn."""
 
 
 def gap_error(s: Segments, n: int) -> Error:
@@ -129,19 +141,9 @@ def gap_error(s: Segments, n: int) -> Error:
     like = squared**2 / _positive(_total(s, share**2 / s.terms))
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
     error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
-    return Error(error, np.where(s.missing > 0, df, np.inf))
-
-
-def rests_on_ties(s: Segments) -> BoolArray:
-    """Whether most of the variance of a pool's masses is that of tied outcomes, shape (pools,).
-
-    Examples:
-        >>> from bonmeter.pools.layout import segments_of_ranks
-        >>> rests_on_ties(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))).tolist()
-        [True]
-    """
-    tied = _total(s, np.where(s.tied, s.variance, 0.0))
-    return np.asarray(2 * tied > _total(s, s.variance))
+    drawn = s.tied & (s.variance <= COUNTED * s.unseen**2)
+    mostly = MOSTLY * squared <= _total(s, share * drawn)
+    return Error(error, np.where(s.missing > 0, df, np.inf), mostly)
 
 
 def precision_error(s: Segments, n: int) -> FloatArray:

@@ -327,7 +327,7 @@ def test_an_end_is_at_most_four_times_as_far_as_without_the_logit() -> None:
     segments = segments_of(distinct(log_prob, np.arange(7.0)[None]), identified=True)
     found = gap_error(segments, 2)
     kl = analytical_kl(2) - corrected_gaps(segments, np.array([2]))[0]
-    lower, _, _ = estimate._logit_ends(segments, 2, kl, 0.975)
+    lower, _ = estimate._logit_ends(found, 2, kl, 0.975)
     half = t.ppf(0.975, found.df) * found.error
     assert (kl - lower).item() == pytest.approx(4 * half.item())
 

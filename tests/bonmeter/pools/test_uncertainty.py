@@ -14,7 +14,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools import gaps, uncertainty
 from bonmeter.pools.estimate import kl_interval
 from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
-from bonmeter.pools.uncertainty import corrected_gaps, gap_error, rests_on_ties
+from bonmeter.pools.uncertainty import corrected_gaps, gap_error
 from replication.policies.families import dirichlet
 from tests.bonmeter.pools.pools import distinct, draw, gap
 
@@ -92,8 +92,8 @@ def test_several_n_at_once_equal_one_by_one() -> None:
 def test_interval_is_students_on_the_logit_where_there_are_no_ties() -> None:
     log_prob, reward = draw(dirichlet(0.3, 50, np.random.default_rng(1)), 40)
     segments = segments_of(distinct(log_prob[None], reward[None]))
-    assert not rests_on_ties(segments).item()
-    missing, (error, df) = corrected(segments, 4), gap_error(segments, 4)
+    missing, (error, df, drawn) = corrected(segments, 4), gap_error(segments, 4)
+    assert not drawn.item()
     formula = float(analytical_kl(4))
     half = t.ppf(0.95, df) * error * formula / (missing * (formula - missing))
     interval = kl_interval(log_prob, reward, 4, level=0.9, precision=0.0)
