@@ -1,0 +1,141 @@
+"""What a format of logs is: data that say how its records are told and read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bonmeter.logs.paths import Record, getter, has
+
+__all__ = ["Column", "Derived", "Format", "is_reward", "leaves", "reward_paths"]
+
+REWARD = re.compile(r"(^|[_\-\s])(reward|score)s?($|[_\-\s\d])", re.IGNORECASE)
+"""Names that a column of rewards may have."""
+
+NOT_THE_PROXY = re.compile(r"^(gold|true)[_\-\s]", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column that a function makes of a record.
+
+    Attributes:
+        path: the field it comes from, `[]` in it if the function gives one value per candidate.
+        function: record -> value, or list of values.
+    """
+
+    path: str
+    function: Callable[[Record], Any]
+
+
+Column = str | Derived
+"""Where a column comes from: a path within the record, or a function of the record."""
+
+
+def nothing(_: Any) -> tuple[str, ...]:
+    """No entry."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of log: how its records are recognised and where each column is.
+
+    Attributes:
+        name: what messages call it.
+        holds: paths of which each has a value in every record.
+        lacks: paths that have none.
+        rows: record -> the parts that are records themselves, with their paths.
+        columns: canonical name -> where it is.
+        rewards: records -> paths of everything that could be the reward.
+        ids: paths that identify a candidate, for joining rewards from a second file.
+        unique: paths that identify a record for good: one that comes twice was copied.
+        single: paths that must have one value in the whole log (a policy's step, a filter).
+        assumed: what is taken for granted, to be printed.
+        ambiguous: canonical name -> several places where it may be.
+        remarks: records -> more to be printed.
+        refused: record -> why it holds no candidates, "" if it does.
+    """
+
+    name: str
+    holds: tuple[str, ...]
+    columns: dict[str, Column]
+    lacks: tuple[str, ...] = ()
+    rows: Callable[[Record], Iterable[tuple[str, Record]]] | None = None
+    rewards: Callable[[Sequence[Record]], Iterable[str]] = nothing
+    ids: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    ambiguous: dict[str, list[str]] = field(default_factory=dict)
+    remarks: Callable[[Sequence[Record]], Iterable[str]] = nothing
+    refused: Callable[[Record], str] = field(default=lambda _: "")
+
+    def fits(self, record: Record) -> bool:
+        """Whether the record is one of this format."""
+        return all(has(record, path) for path in self.holds) and not any(
+            has(record, path) for path in self.lacks
+        )
+
+    def parts(self, record: Record) -> Iterable[tuple[str, Record]]:
+        """The records within a record."""
+        return [("", record)] if self.rows is None else self.rows(record)
+
+
+def reward_paths(within: str = "", per_candidate: str = "") -> Callable[[Sequence[Record]], list[str]]:
+    """A search for fields with a reward's name, in records and in their candidates.
+
+    Args:
+        within: path of the object in which to search, "" for the record itself.
+        per_candidate: path of the list of candidates, "" if a record is one candidate.
+
+    Examples:
+        >>> reward_paths(per_candidate="outputs[]")([{"outputs": [{"reward": 1.0}]}])
+        ['outputs[].reward']
+    """
+
+    def search(records: Sequence[Record]) -> list[str]:
+        found: dict[str, None] = {}
+        for record in records:
+            whole = getter(within)(record) if within else record
+            prefix = f"{within}." if within else ""
+            for key, value in (whole or {}).items():
+                if per_candidate and isinstance(value, list) and is_reward(key):
+                    found.update(dict.fromkeys(leaves(f"{prefix}{key}[]", value)))
+                elif not per_candidate and is_reward(key):
+                    found.update(dict.fromkeys(leaves(f"{prefix}{key}", [value])))
+            for candidate in (getter(per_candidate)(record) or ()) if per_candidate else ():
+                if isinstance(candidate, dict):
+                    for key, value in candidate.items():
+                        if is_reward(key):
+                            found.update(dict.fromkeys(leaves(f"{per_candidate}.{key}", [value])))
+        return list(found)
+
+    return search
+
+
+def is_reward(name: str) -> bool:
+    """Whether a column of that name may hold rewards by which candidates are selected.
+
+    Examples:
+        >>> is_reward("rm_score"), is_reward("gold_score"), is_reward("underscore")
+        (True, False, False)
+    """
+    return bool(REWARD.search(name)) and not NOT_THE_PROXY.search(name)
+
+
+def leaves(path: str, values: Iterable[Any]) -> Iterator[str]:
+    """Paths of what is no object below `path`, of those values that are not null.
+
+    Examples:
+        >>> list(leaves("reward", [{"help": 1.0, "safe": 0.5}, None]))
+        ['reward.help', 'reward.safe']
+    """
+    for value in values:
+        if isinstance(value, dict):
+            for key, below in value.items():
+                yield from leaves(f"{path}.{key}", [below])
+        elif value is not None:
+            yield path
