@@ -7,5 +7,6 @@ Needs the extra `logs` (pandas, pyarrow, pandera).
 
 from bonmeter.logs.problems import LogProblem
 from bonmeter.logs.read import read_log
+from bonmeter.logs.write import write_log
 
-__all__ = ["LogProblem", "read_log"]
+__all__ = ["LogProblem", "read_log", "write_log"]

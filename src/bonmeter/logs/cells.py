@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonmeter.logs.logprobs import UNKNOWN, token_sum
-from bonmeter.logs.problems import FieldProblem, shown
+from bonmeter.logs.problems import FieldProblem, Value, shown
 
 __all__ = [
     "AGGREGATES",
     "CellProblem",
+    "Numbers",
     "log_probs",
     "numbers",
     "rewards",
@@ -61,7 +62,7 @@ class CellProblem(ValueError):
         self.index = index
 
 
-def _number(value: Any) -> int | float | None:
+def _number(value: Value) -> int | float | None:
     """A single value as a number, None if it is missing.
 
     Raises:
@@ -136,7 +137,7 @@ def rewards(values: Sequence[Any], aggregate: str | None) -> Numbers:
         [1.0, 0.0, 0.5]
     """
 
-    def parse(value: Any) -> int | float | None:
+    def parse(value: Value) -> int | float | None:
         if isinstance(value, bool):
             return int(value)
         if isinstance(value, str) and value.strip().lower() in VERDICTS:
@@ -172,7 +173,7 @@ def log_probs(values: Sequence[Any]) -> NDArray[np.float64]:
         [-1.5, nan, -0.75, nan, 0.0]
     """
 
-    def parse(value: Any) -> int | float | None:
+    def parse(value: Value) -> int | float | None:
         if isinstance(value, bool):
             raise ValueError(f"expected a log-probability, got {value}")
         if isinstance(value, list):
@@ -202,7 +203,7 @@ def token_counts(values: Sequence[Any]) -> NDArray[np.float64]:
         [3.0, 2.0, nan]
     """
 
-    def parse(value: Any) -> int | float | None:
+    def parse(value: Value) -> int | float | None:
         count = len(value) if isinstance(value, list) else _number(value)
         if count is not None and (isinstance(value, bool) or count < 0 or count != int(count)):
             raise ValueError(f"expected a number of tokens, got {shown(value)}")
@@ -223,16 +224,14 @@ def texts(values: Sequence[Any]) -> list[str | None]:
     return [_text(value) for value in values]
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Value) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         content = value[0].get("content")
         if isinstance(content, str):
             return content
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str
-    )
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def whole_or_float(parts: Sequence[Numbers]) -> Numbers:
@@ -248,5 +247,6 @@ def whole_or_float(parts: Sequence[Numbers]) -> Numbers:
     large = any(part.dtype.kind == "i" and (np.abs(part) > EXACT).any() for part in parts)
     if large and len({part.dtype.kind for part in parts}) > 1:
         raise ValueError("integers beyond 2^53 stand beside fractions or missing values")
-    array: Numbers = np.concatenate(parts) if parts else np.empty(0)
-    return array if large else array.astype(np.float64, copy=False)
+    if large:
+        return np.concatenate([part.astype(np.int64, copy=False) for part in parts])
+    return np.concatenate([part.astype(np.float64, copy=False) for part in parts])

@@ -78,7 +78,7 @@ def candidate_paths(records: Sequence[Record]) -> list[str]:
     """
     axis = next(filter(None, map(_axis, records)), "")
     found = {path: None for record in records for path in _paths(record, axis)}
-    return list(found)
+    return [path for path in found if f"{path}[]" not in found]
 
 
 PARALLEL = "[]"

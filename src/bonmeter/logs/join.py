@@ -82,5 +82,5 @@ def _keys(
     )
 
 
-def _named(row: pd.Series, keys: Sequence[str]) -> str:  # type: ignore[type-arg]
+def _named(row: pd.Series, keys: Sequence[str]) -> str:
     return ", ".join(f"{key.removeprefix('id:')} {row[key]!r:.40}" for key in keys)

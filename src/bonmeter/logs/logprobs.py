@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import fsum, isclose
-from typing import Any
+from typing import Any, cast
 
-from bonmeter.logs.problems import FieldProblem, shown
+from bonmeter.logs.problems import FieldProblem, Value, shown
 
 __all__ = ["UNKNOWN", "echo_boundary", "openai_log_prob", "token_sum", "vllm_log_prob"]
 
@@ -54,7 +54,7 @@ def vllm_log_prob(output: dict[str, Any], field: str) -> float | None:
         >>> vllm_log_prob({"token_ids": [7], "logprobs": [{"7": {"logprob": -0.5}}]}, "outputs[0]")
         -0.5
     """
-    recorded = output.get("cumulative_logprob")
+    recorded: float | None = output.get("cumulative_logprob")
     steps = output.get("logprobs")
     if steps is None:
         return recorded
@@ -68,7 +68,7 @@ def vllm_log_prob(output: dict[str, Any], field: str) -> float | None:
         [_vllm_token(step, token, name) for step, token in zip(steps, ids, strict=True)], name
     )
     if recorded is None or total is None:
-        return total if recorded is None else recorded
+        return total
     if not isclose(recorded, total, rel_tol=MISMATCH, abs_tol=MISMATCH):
         raise FieldProblem(
             f"{field}.cumulative_logprob",
@@ -77,17 +77,17 @@ def vllm_log_prob(output: dict[str, Any], field: str) -> float | None:
     return recorded
 
 
-def _vllm_token(step: Any, token: int | None, field: str) -> float | None:
+def _vllm_token(step: Value, token: int | None, field: str) -> float | None:
     """The log-probability of the token drawn at one step, among the alternatives listed there."""
     if not isinstance(step, dict):
-        return step  # a bare number, or null
+        return cast("float | None", step)  # a bare number, or null
     entries = {key: entry for key, entry in step.items() if entry is not None}
-    entry = entries.get(str(token), entries.get(token))
     if token is None and len(entries) == 1:
         entry = next(iter(entries.values()))
-    if entry is None:
+    elif (entry := entries.get(str(token))) is None:
         raise FieldProblem(field, f"expected an entry for the token drawn, {token}")
-    return entry.get("logprob") if isinstance(entry, dict) else entry  # bare before vLLM 0.4.1
+    value = entry.get("logprob") if isinstance(entry, dict) else entry  # bare before vLLM 0.4.1
+    return cast("float | None", value)
 
 
 def openai_log_prob(choice: dict[str, Any], field: str) -> float | None:

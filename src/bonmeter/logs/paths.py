@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bonmeter.logs.problems import FieldProblem, shown
+from bonmeter.logs.problems import FieldProblem, Value, shown
 
 __all__ = ["Getter", "Record", "field_at", "getter", "has", "is_spread"]
 
@@ -73,7 +73,7 @@ def _steps(path: str) -> list[str | int | None]:
     return [key or (int(index) if index else None) for key, index in STEP.findall(path)]
 
 
-def _exists(value: Any, steps: list[str | int | None]) -> bool:
+def _exists(value: Value, steps: list[str | int | None]) -> bool:
     if not steps:
         return True
     step, *rest = steps
@@ -84,20 +84,18 @@ def _exists(value: Any, steps: list[str | int | None]) -> bool:
     return isinstance(value, list) and step < len(value) and _exists(value[step], rest)
 
 
-def _walk(path: str, value: Any, steps: list[str | int | None]) -> Any:
+def _walk(path: str, value: Value, steps: list[str | int | None]) -> Value:
     for depth, step in enumerate(steps):
         if value is None:
             return None
-        kind = dict if isinstance(step, str) else list
-        if not isinstance(value, kind):
-            raise FieldProblem(path, f"expected {NAMES[kind]} to hold it, got {shown(value)}")
-        if step is None:
-            return [_walk(path, entry, steps[depth + 1 :]) for entry in value]
         if isinstance(step, str):
+            if not isinstance(value, dict):
+                raise FieldProblem(path, f"expected an object to hold it, got {shown(value)}")
             value = value.get(step)
+        elif not isinstance(value, list):
+            raise FieldProblem(path, f"expected a list to hold it, got {shown(value)}")
+        elif step is None:
+            return [_walk(path, entry, steps[depth + 1 :]) for entry in value]
         else:
             value = value[step] if step < len(value) else None
     return value
-
-
-NAMES: dict[type, str] = {dict: "an object", list: "a list"}

@@ -1,10 +1,9 @@
-"""Which format a file has, and from which field each column is read: decided on its first records."""
+"""Which format a file has, and where its columns are: decided on its first records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from bonmeter.logs.formats import FORMATS, Column, Derived, Format
 from bonmeter.logs.generic import candidate_paths, generic
@@ -107,12 +106,13 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
         found = list(kind.rewards(parts))
         if len(found) > 1:
             raise records.problem(None, _choose("reward", found))
-        columns.update({"reward": _field(path) for path in found})
+        if found:
+            columns["reward"] = _field(found[0])
     if "prompt" not in columns and choices.need_prompt and not choices.one_prompt:
         raise records.problem(
             None,
-            f"no field names the prompt (found: {_listed(parts)}): choose one with --prompt-column, "
-            "or say --one-prompt if all candidates belong to one prompt",
+            f"no field names the prompt (found: {_listed(parts)}): choose one with "
+            "--prompt-column, or say --one-prompt if all candidates belong to one prompt",
         )
     if "reward" not in columns and "response" not in columns and choices.need_prompt:
         raise records.problem(
@@ -151,9 +151,7 @@ def _present(parts: Sequence[Record], column: Column) -> bool:
     return isinstance(column, Derived) or any(has(part, column) for part in parts)
 
 
-def _resolver(
-    records: Records, parts: Sequence[Record], kind: Format
-) -> Callable[[str], Field]:
+def _resolver(records: Records, parts: Sequence[Record], kind: Format) -> Callable[[str], Field]:
     """A function that finds a field by path, or by a name that only one path has."""
     known = dict.fromkeys([*kind.rewards(parts), *candidate_paths(parts)])
 
@@ -166,8 +164,8 @@ def _resolver(
             return _field(matches[0])
         if not matches and any(has(part, name) for part in parts):
             return _field(name)
-        found = f"it may be any of {', '.join(matches)}" if matches else f"found: {', '.join(known)}"
-        raise records.problem(None, f"no field {shown(name)} can be told ({found})")
+        places = f"it may be {' or '.join(matches)}" if matches else f"found: {', '.join(known)}"
+        raise records.problem(None, f"no field {shown(name)} can be told ({places})")
 
     return resolve
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FieldProblem", "LogProblem", "shown"]
+__all__ = ["FieldProblem", "LogProblem", "Value", "shown"]
+
+Value = Any
+"""Whatever a cell or a JSON document can hold."""
 
 SHOWN = 60
 """Characters of an offending value that a message quotes."""
@@ -26,7 +29,7 @@ class FieldProblem(ValueError):
         super().__init__(f"field {field}: {message}")
 
 
-def shown(value: Any) -> str:
+def shown(value: Value) -> str:
     """`value` as a message quotes it, cut to a readable length.
 
     Examples:

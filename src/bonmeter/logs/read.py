@@ -6,19 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from bonmeter.logs.cells import AGGREGATES, whole_or_float
+from bonmeter.logs.assemble import assembled, finished
+from bonmeter.logs.cells import AGGREGATES
 from bonmeter.logs.generic import CANONICAL
 from bonmeter.logs.join import with_rewards
 from bonmeter.logs.plan import Choices
 from bonmeter.logs.problems import LogProblem
 from bonmeter.logs.records import open_records
-from bonmeter.logs.schema import checked
 from bonmeter.logs.sources import open_source, source_name
 from bonmeter.logs.table import FileTable, Shared, read_file
 
@@ -26,8 +24,6 @@ __all__ = ["read_log"]
 
 PROGRESS_SECONDS = 2.0
 """How often the number of candidates read so far is said."""
-
-NUMBERS = ("reward", "log_prob", "gold_reward", "tokens", "weight")
 
 Path = str | os.PathLike[str]
 
@@ -48,7 +44,7 @@ def read_log(
     one_prompt: bool = False,
     say: Callable[[str], None] = say_on_stderr,
 ) -> pd.DataFrame:
-    """The candidates of one or several logs, one row each.
+    r"""The candidates of one or several logs, one row each.
 
     The format is recognised by content; a line says what was recognised and what was assumed.
     Nothing is invented: what a log does not hold is missing in the table.
@@ -80,7 +76,7 @@ def read_log(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = os.path.join(folder, "runs.csv")
         ...     with open(path, "w") as file:
-        ...         _ = file.write("prompt,response,reward\\np,a,1\\np,b,0.5\\n")
+        ...         _ = file.write("prompt,response,reward\np,a,1\np,b,0.5\n")
         ...     table = read_log(path, say=lambda line: None)
         >>> table["reward"].tolist()
         [1.0, 0.5]
@@ -89,17 +85,24 @@ def read_log(
     if aggregate is not None and aggregate not in AGGREGATES:
         raise ValueError(f"aggregate = {aggregate!r}: expected one of {', '.join(AGGREGATES)}")
     _reject_repeated([*files, *([] if rewards is None else [rewards])])
-    choices = Choices(_known(columns or {}), dict(where or {}), aggregate, one_prompt, _ids(join_on))
+    chosen = _known(columns or {})
+    choices = Choices(chosen, dict(where or {}), aggregate, one_prompt, _ids(join_on))
     notes = _Notes(say)
     shared = Shared()
     tables = [_read(os.fspath(file), choices, shared, notes) for file in files]
-    candidates = _assembled(tables)
+    filled = [table for table in tables if table.size]
+    if not filled:
+        names = ", ".join(table.records.name for table in tables)
+        raise LogProblem(f"{names}: no candidates with the values asked for ({choices.where})")
+    candidates = assembled(filled)
     if rewards is not None:
-        ids = choices.ids or tuple(next(iter(tables)).plan.ids)
+        ids = choices.ids or tuple(tables[0].plan.ids)
         asked = Choices(_rewards_only(choices.columns), {}, aggregate, ids=ids, need_prompt=False)
-        scores = _assembled([_read(os.fspath(rewards), asked, shared, notes)])
+        scores = assembled([_read(os.fspath(rewards), asked, shared, notes)])
         candidates = with_rewards(candidates, scores, join_on, notes.add)
-    return _finished(candidates, shared, notes)
+    table = finished(candidates, shared, notes.add)
+    table.attrs["notes"] = notes.lines
+    return table
 
 
 def _known(columns: Mapping[str, str]) -> dict[str, str]:
@@ -164,7 +167,7 @@ def _progress(name: str, say: Callable[[str], None]) -> Callable[[int], None]:
 def _described(table: FileTable) -> Iterator[str]:
     """What was recognised, what is missing, and what was assumed."""
     plan = table.plan
-    prompts = np.unique(np.concatenate(table.columns["prompt"])).size
+    prompts = np.unique(np.concatenate([np.empty(0), *table.columns.get("prompt", [])])).size
     fields = ", ".join(
         f"{name} from {plan.columns[name].path}" for name in CANONICAL if name in plan.columns
     )
@@ -205,110 +208,3 @@ def _missing(table: FileTable, name: str) -> int:
     if isinstance(chunks[0], np.ndarray):
         return sum(int(np.isnan(chunk).sum()) for chunk in chunks)
     return sum(chunk.null_count for chunk in chunks)
-
-
-def _assembled(tables: Sequence[FileTable]) -> pd.DataFrame:
-    """The columns of all files, with those that serve to check and to join."""
-    names = [table.records.name for table in tables]
-    files = np.repeat(np.arange(len(tables), dtype=np.int32), [table.size for table in tables])
-    data: dict[str, Any] = {"file": pd.Categorical.from_codes(files, names)}
-    for name in dict.fromkeys(name for table in tables for name in table.columns):
-        blank = _blank(next(t.columns[name][0] for t in tables if name in t.columns))
-        parts = [c for t in tables for c in t.columns.get(name) or [blank(t.size)]]
-        if isinstance(parts[0], pa.Array):
-            data[name] = pa.chunked_array(parts).to_pandas()
-        elif name in NUMBERS:
-            data[name] = _as_one(name, parts, names)
-        else:
-            data[name] = np.concatenate(parts)
-    table = pd.DataFrame(data)
-    _reject_copies(table)
-    return table
-
-
-def _blank(chunk: Any) -> Callable[[int], Any]:
-    """A function that makes a column like `chunk` with nothing in it."""
-    if isinstance(chunk, pa.Array):
-        return lambda size: pa.nulls(size, pa.large_string())
-    empty = 0 if chunk.dtype.kind == "i" and chunk.dtype != np.int64 else np.nan
-    return lambda size: np.full(size, empty)
-
-
-def _as_one(name: str, parts: Sequence[Any], files: Sequence[str]) -> Any:
-    try:
-        return whole_or_float(parts)
-    except ValueError as error:
-        raise LogProblem(f"{', '.join(files)}: field {name}: {error}") from None
-
-
-def place(row: pd.Series[Any]) -> str:
-    """Where a candidate stands."""
-    return f"{row['file']}, line {row['line']}"
-
-
-def _reject_copies(table: pd.DataFrame) -> None:
-    """Refuse a record that comes twice: it was copied, not drawn again."""
-    unique = [name for name in table if str(name).startswith("unique:")]
-    if not unique:
-        return
-    keys = table[["file", *unique, "position"]]
-    again = keys.duplicated() & table[unique].notna().all(axis=1)
-    if again.any():
-        second = table.loc[again.idxmax()]
-        same = (keys == keys.loc[again.idxmax()]).all(axis=1)
-        first = table.loc[same.idxmax()]
-        ids = ", ".join(f"{str(name).partition(':')[2]} {second[name]}" for name in unique)
-        raise LogProblem(
-            f"{place(second)}: a second record with {ids}, the first is on line {first['line']}: "
-            "expected each once"
-        )
-
-
-def _finished(table: pd.DataFrame, shared: Shared, notes: _Notes) -> pd.DataFrame:
-    """The canonical table."""
-    prompts = pd.Series(
-        pd.Categorical.from_codes(table["prompt"], list(shared.prompts)), index=table.index
-    )
-    if "prompt_key" in table:
-        prompts = _prompts_apart(prompts, table["prompt_key"], notes)
-    columns: dict[str, Any] = {"prompt": prompts}
-    if "token_ids" in table and "response" in table:
-        table["response"] = _responses_apart(table, notes)
-    for name in CANONICAL[1:]:
-        if name in table and not table[name].isna().all():
-            columns[name] = table[name]
-    result = checked(pd.DataFrame(columns))
-    result.attrs["notes"] = notes.lines
-    return result
-
-
-def _prompts_apart(prompts: pd.Series[Any], keys: pd.Series[Any], notes: _Notes) -> pd.Series[Any]:
-    """Prompts of one text but with several keys (ids, reference answers) named by both."""
-    several = keys.groupby(prompts, observed=True).nunique() > 1
-    shared = prompts.isin(several.index[several])
-    if not shared.any():
-        return prompts
-    notes.add(f"{int(several.sum())} prompts have one text and several ids: told apart by them")
-    named = prompts.astype(str).where(~shared, prompts.astype(str) + " [" + keys + "]")
-    return named.astype("category")
-
-
-def _responses_apart(table: pd.DataFrame, notes: _Notes) -> pd.Series[Any]:
-    """Responses of one text but of several sequences of tokens named by both."""
-    responses, ids = table["response"], table["token_ids"]
-    pairs = pd.DataFrame({"prompt": table["prompt"], "response": responses, "ids": ids})
-    pairs = pairs[responses.notna() & (ids != 0)].drop_duplicates()
-    several = pairs[pairs.duplicated(["prompt", "response"], keep=False)]
-    if several.empty:
-        return responses
-    notes.add(
-        f"{len(several.drop_duplicates(['prompt', 'response'])):,} responses of one text come in "
-        "several sequences of tokens: told apart by them"
-    )
-    where = pd.MultiIndex.from_frame(table[["prompt", "response"]]).isin(
-        pd.MultiIndex.from_frame(several[["prompt", "response"]])
-    )
-    names = [f"{t} [tokens {i:016x}]" for t, i in zip(responses[where], ids[where], strict=True)]
-    changed = responses.copy()
-    changed[where] = names
-    return changed

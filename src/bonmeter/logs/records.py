@@ -15,10 +15,11 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import IO, Any, NamedTuple
 
 from bonmeter.logs.paths import Record
-from bonmeter.logs.problems import LogProblem, shown
+from bonmeter.logs.problems import LogProblem, Value, shown
 from bonmeter.logs.sources import is_zip, zip_members
 
 __all__ = ["Records", "Row", "open_records"]
@@ -137,7 +138,7 @@ DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _json_lines(stream: IO[bytes], name: str, line: int, first: bytes) -> Iterator[Row]:
-    for number, data in enumerate(_chain(first, stream), line):
+    for number, data in enumerate(chain((first,), stream), line):
         text = _text(data, name, number).strip()
         if not text:
             continue
@@ -147,11 +148,6 @@ def _json_lines(stream: IO[bytes], name: str, line: int, first: bytes) -> Iterat
             yield from _json_values(_text(data + stream.read(), name, number), name, number)
         except (ValueError, RecursionError) as error:
             raise LogProblem(f"{name}, line {number}: {_reason(error)}") from None
-
-
-def _chain(first: bytes, stream: IO[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from stream
 
 
 def _json_values(text: str, name: str, line: int) -> Iterator[Row]:
@@ -230,7 +226,7 @@ class _Cursor:
 BLANK = re.compile(r"[ \t\r\n]*")
 
 
-def _record(value: Any) -> Record:
+def _record(value: Value) -> Record:
     if not isinstance(value, dict):
         raise LogProblem(f"expected an object, got {shown(value)}")
     return value
@@ -253,13 +249,11 @@ def _long_fields() -> Iterator[None]:
 def _delimited(stream: IO[bytes], name: str, line: int, first: bytes) -> Records:
     header = _text(first, name, line)
     delimiter = max(DELIMITED, key=header.count)  # the first of equals, the comma
-    rows = _delimited_rows(_chain(first, stream), name, line, delimiter)
+    rows = _delimited_rows(chain((first,), stream), name, line, delimiter)
     return Records(name, DELIMITED[delimiter], rows)
 
 
-def _delimited_rows(
-    data: Iterable[bytes], name: str, line: int, delimiter: str
-) -> Iterator[Row]:
+def _delimited_rows(data: Iterable[bytes], name: str, line: int, delimiter: str) -> Iterator[Row]:
     lines = (_text(part, name, number) for number, part in enumerate(data, line))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     begin = line
@@ -295,10 +289,9 @@ def _parquet(stream: IO[bytes], name: str) -> Iterator[Row]:
 
     try:
         file = pq.ParquetFile(io.BytesIO(stream.read()))
-        number = 0
-        for batch in file.iter_batches(ROWS_AT_ONCE):
-            for number, record in enumerate(batch.to_pylist(), number + 1):
-                yield Row(number, 0, record)
+        batches = (batch.to_pylist() for batch in file.iter_batches(ROWS_AT_ONCE))
+        for number, record in enumerate(chain.from_iterable(batches), 1):
+            yield Row(number, 0, record)
     except (pa.ArrowException, OSError) as error:
         raise LogProblem(f"{name}: not a readable Parquet file ({error})") from None
 

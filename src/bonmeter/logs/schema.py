@@ -41,9 +41,7 @@ CANDIDATES = pa.DataFrameSchema(
             pa.Check.less_than_or_equal_to(0),
         ),
         "gold_reward": _number("reward by which the selected candidate is judged", FINITE),
-        "tokens": _number(
-            "tokens of the response", FINITE, pa.Check.greater_than_or_equal_to(0)
-        ),
+        "tokens": _number("tokens of the response", FINITE, pa.Check.greater_than_or_equal_to(0)),
         "weight": _number("weight of the prompt", FINITE, pa.Check.greater_than(0)),
     },
     strict=False,

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from bonmeter.logs.problems import LogProblem
 
-__all__ = ["STANDARD_INPUT", "open_source", "source_name"]
+__all__ = ["STANDARD_INPUT", "is_zip", "open_source", "source_name", "zip_members"]
 
 STANDARD_INPUT = "-"
 
@@ -81,7 +81,7 @@ def _raw(path: str) -> Iterator[IO[bytes]]:
 
 def _decompressed(stream: IO[bytes]) -> IO[bytes]:
     for _ in range(DEEPEST):
-        buffered = io.BufferedReader(stream)  # type: ignore[type-var]
+        buffered = _buffered(stream)
         start = buffered.peek(8)
         if start.startswith(ZSTANDARD):
             raise OSError(0, "it is compressed with zstd: decompress it first")
@@ -92,13 +92,26 @@ def _decompressed(stream: IO[bytes]) -> IO[bytes]:
     raise OSError(0, f"it is compressed more than {DEEPEST} times over")
 
 
+def _buffered(stream: IO[bytes]) -> io.BufferedReader:
+    if isinstance(stream, io.BufferedReader):
+        return stream
+    return io.BufferedReader(stream)  # type: ignore[arg-type]
+
+
 def _without_bom(stream: IO[bytes]) -> IO[bytes]:
     start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]
     if start.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     elif start.startswith(UTF_16):
-        return io.BufferedReader(io.BytesIO(stream.read().decode("utf-16").encode()))
+        return io.BufferedReader(io.BytesIO(_from_utf_16(stream.read())))
     return stream
+
+
+def _from_utf_16(data: bytes) -> bytes:
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError as error:
+        raise OSError(0, f"not UTF-16 text, as which it begins: {error}") from None
 
 
 def is_zip(stream: IO[bytes]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bonmeter.logs.cells import CellProblem, log_probs, numbers, rewards, texts, token_counts
 from bonmeter.logs.paths import field_at
 from bonmeter.logs.plan import Choices, Field, Plan, make_plan
-from bonmeter.logs.problems import shown
+from bonmeter.logs.problems import Value, shown
 from bonmeter.logs.records import Records, Row
 
 __all__ = ["FileTable", "Shared", "read_file"]
@@ -29,7 +29,7 @@ CUT_OFF = {"length", "max_tokens"}
 Array = NDArray[Any]
 
 
-@dataclass
+@dataclasses.dataclass
 class Shared:
     """What the files of one log have in common.
 
@@ -38,8 +38,8 @@ class Shared:
         single: field that must have one value -> that value, and where it first stood.
     """
 
-    prompts: dict[str, int] = field(default_factory=dict)
-    single: dict[str, tuple[str, str]] = field(default_factory=dict)
+    prompts: dict[str, int] = dataclasses.field(default_factory=dict)
+    single: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
 class FileTable:
@@ -51,31 +51,30 @@ class FileTable:
         size: how many candidates.
     """
 
-    def __init__(self, records: Records, choices: Choices, shared: Shared) -> None:
-        self.records, self.choices, self.shared = records, choices, shared
+    def __init__(self, records: Records, plan: Plan, choices: Choices, shared: Shared) -> None:
+        self.records, self.plan, self.choices, self.shared = records, plan, choices, shared
         self.columns: dict[str, list[Any]] = {}
         self.size = self.skipped = self.empty = self.cut_off = 0
-        self.plan: Plan | None = None
 
     def add(self, rows: Sequence[Row]) -> None:
         """Read the candidates of some records."""
-        if self.plan is None:
-            self.plan = make_plan(self.records, rows, self.choices)
-        plan = self.plan
-        parts = [row for row in self._parts(plan, rows) if self._wanted(plan, row)]
+        parts = [row for row in self._parts(rows) if self._wanted(row)]
         if parts:
-            chunk = _Chunk(self.records, plan, parts)
+            chunk = _Chunk(self.records, self.plan, parts)
             self.empty += int((chunk.counts == 0).sum())
             self.size += chunk.size
             self._append("line", np.repeat([row.line for row in parts], chunk.counts))
-            for name, values in self._cells(plan, chunk):
+            for name, values in self._cells(chunk):
                 self._append(name, values)
 
-    def _append(self, name: str, values: Any) -> None:
+    def _append(self, name: str, values: Value) -> None:
         self.columns.setdefault(name, []).append(values)
 
-    def _parts(self, plan: Plan, rows: Sequence[Row]) -> Iterator[Row]:
-        kind = plan.format
+    def _parts(self, rows: Sequence[Row]) -> Iterator[Row]:
+        kind = self.plan.format
+        if not kind.holds:  # by name: every record will do
+            yield from rows
+            return
         for row in rows:
             if not kind.fits(row.data):
                 raise self.records.problem(
@@ -92,12 +91,12 @@ class FileTable:
             except ValueError as error:
                 raise self.records.problem(row, error) from None
 
-    def _wanted(self, plan: Plan, row: Row) -> bool:
-        for path, field in plan.where.items():
+    def _wanted(self, row: Row) -> bool:
+        for path, field in self.plan.where.items():
             if str(field.get(row.data)) != self.choices.where[path]:
                 self.skipped += 1
                 return False
-        for path, field in plan.single.items():
+        for path, field in self.plan.single.items():
             value = str(field.get(row.data))
             place = f"{self.records.name}, {self.records.unit} {row.line}"
             first, at = self.shared.single.setdefault(path, (value, place))
@@ -109,7 +108,7 @@ class FileTable:
                 )
         return True
 
-    def _cells(self, plan: Plan, chunk: _Chunk) -> Iterator[tuple[str, Any]]:
+    def _cells(self, chunk: _Chunk) -> Iterator[tuple[str, Any]]:
         """The canonical columns of a chunk, and those that serve to check and to join."""
         aggregate = self.choices.aggregate
         parsers: dict[str, Callable[[Sequence[Any]], Array]] = {
@@ -119,8 +118,8 @@ class FileTable:
             "tokens": token_counts,
             "weight": numbers,
         }
-        yield "prompt", self._prompt_codes(plan, chunk)
-        for name, field in plan.columns.items():
+        yield "prompt", self._prompt_codes(chunk)
+        for name, field in self.plan.columns.items():
             if name in parsers:
                 yield name, chunk.parsed(field, parsers[name])
             elif name == "finish":
@@ -129,24 +128,22 @@ class FileTable:
                 yield name, np.array([_digest(ids) for ids in chunk.values(field)])
             elif name != "prompt":
                 yield name, _strings(texts(chunk.values(field)))
-        for name, field in plan.ids.items():
+        for name, field in self.plan.ids.items():
             yield f"id:{name}", _strings(texts(chunk.values(field)))
-        for name, field in plan.unique.items():
+        for name, field in self.plan.unique.items():
             yield f"unique:{name}", _strings(texts(chunk.values(field)))
         yield "position", chunk.positions()
 
-    def _prompt_codes(self, plan: Plan, chunk: _Chunk) -> Array:
-        field = plan.columns.get("prompt")
-        if field is None:
-            named: Sequence[str | None] = [""] * chunk.size
-        else:
-            named = texts(chunk.values(field))
-        for index, name in enumerate(named):
-            if name is None or (name == "" and field is not None and self.records.blank_is_missing):
-                assert field is not None
-                raise chunk.problem(index, field, "expected a prompt, got none")
+    def _prompt_codes(self, chunk: _Chunk) -> Array:
+        field = self.plan.columns.get("prompt")
+        named = [""] * chunk.size if field is None else texts(chunk.values(field))
         codes = self.shared.prompts
-        return np.array([codes.setdefault(n, len(codes)) for n in named], dtype=np.int32)  # type: ignore[arg-type]
+        found = np.empty(chunk.size, dtype=np.int32)
+        for index, name in enumerate(named):
+            if field and (name is None or (name == "" and self.records.blank_is_missing)):
+                raise chunk.problem(index, field, "expected a prompt, got none")
+            found[index] = codes.setdefault(name or "", len(codes))
+        return found
 
 
 class _Chunk:
@@ -181,7 +178,7 @@ class _Chunk:
             first = first or (field.path, len(values))
         return first[1] if first else 0
 
-    def _got(self, field: Field, row: Row) -> Any:
+    def _got(self, field: Field, row: Row) -> Value:
         try:
             return field.get(row.data)
         except ValueError as error:
@@ -198,7 +195,10 @@ class _Chunk:
 
     def values(self, field: Field) -> list[Any]:
         """One value for each candidate."""
-        got = [self._got(field, row) for row in self.rows]
+        try:
+            got = [field.get(row.data) for row in self.rows]
+        except Exception:  # found again row by row, to say which
+            got = [self._got(field, row) for row in self.rows]
         if self.flat:
             return got
         counts = self.counts.tolist()
@@ -226,7 +226,7 @@ class _Chunk:
         return self.records.problem(self.rows[at], f"field {path}: {message}")
 
 
-def _digest(token_ids: Any) -> int:
+def _digest(token_ids: Value) -> int:
     """A name for a sequence of tokens; 0 where there is none."""
     if token_ids is None:
         return 0
@@ -250,12 +250,15 @@ def read_file(
     Raises:
         LogProblem: at the first record that cannot be read, or if there are no candidates.
     """
-    table = FileTable(records, choices, shared)
     rows = iter(records.rows)
-    while chunk := list(islice(rows, CHUNK)):
+    chunk = list(islice(rows, CHUNK))
+    if not chunk:
+        raise records.problem(None, "it holds no records")
+    table = FileTable(records, make_plan(records, chunk, choices), choices, shared)
+    while chunk:
         table.add(chunk)
         progress(table.size)
-    if table.size == 0:
-        why = " with the values asked for" if table.skipped else ""
-        raise records.problem(None, f"it holds no candidates{why}")
+        chunk = list(islice(rows, CHUNK))
+    if table.size == table.skipped == 0:
+        raise records.problem(None, "it holds no candidates")
     return table

@@ -34,7 +34,7 @@ Column = str | Derived
 """Where a column comes from: a path within the record, or a function of the record."""
 
 
-def nothing(_: Any) -> tuple[str, ...]:
+def nothing(_: object) -> tuple[str, ...]:
     """No entry."""
     return ()
 
@@ -84,33 +84,27 @@ class Format:
         return [("", record)] if self.rows is None else self.rows(record)
 
 
-def reward_paths(within: str = "", per_candidate: str = "") -> Callable[[Sequence[Record]], list[str]]:
-    """A search for fields with a reward's name, in records and in their candidates.
+def reward_paths(candidates: str) -> Callable[[Sequence[Record]], list[str]]:
+    """A search for fields with a reward's name: in the candidates, or lists beside them.
 
     Args:
-        within: path of the object in which to search, "" for the record itself.
-        per_candidate: path of the list of candidates, "" if a record is one candidate.
+        candidates: path of the list of candidates.
 
     Examples:
-        >>> reward_paths(per_candidate="outputs[]")([{"outputs": [{"reward": 1.0}]}])
+        >>> reward_paths("outputs[]")([{"outputs": [{"reward": 1.0}]}])
         ['outputs[].reward']
     """
 
     def search(records: Sequence[Record]) -> list[str]:
         found: dict[str, None] = {}
         for record in records:
-            whole = getter(within)(record) if within else record
-            prefix = f"{within}." if within else ""
-            for key, value in (whole or {}).items():
-                if per_candidate and isinstance(value, list) and is_reward(key):
-                    found.update(dict.fromkeys(leaves(f"{prefix}{key}[]", value)))
-                elif not per_candidate and is_reward(key):
-                    found.update(dict.fromkeys(leaves(f"{prefix}{key}", [value])))
-            for candidate in (getter(per_candidate)(record) or ()) if per_candidate else ():
-                if isinstance(candidate, dict):
-                    for key, value in candidate.items():
-                        if is_reward(key):
-                            found.update(dict.fromkeys(leaves(f"{per_candidate}.{key}", [value])))
+            for key, value in record.items():
+                if isinstance(value, list) and is_reward(key):
+                    found.update(dict.fromkeys(leaves(f"{key}[]", value)))
+            for candidate in getter(candidates)(record) or ():
+                for key, value in candidate.items() if isinstance(candidate, dict) else ():
+                    if is_reward(key):
+                        found.update(dict.fromkeys(leaves(f"{candidates}.{key}", [value])))
         return list(found)
 
     return search

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bonmeter.logs.formats.base import Derived, Format, reward_paths
 from bonmeter.logs.logprobs import echo_boundary, openai_log_prob, token_sum, vllm_log_prob
 from bonmeter.logs.paths import Record
-from bonmeter.logs.problems import FieldProblem
+from bonmeter.logs.problems import FieldProblem, Value
 
 __all__ = ["OPENAI_BATCH", "OPENAI_CHAT", "OPENAI_COMPLETIONS", "VLLM"]
 
@@ -27,7 +28,7 @@ def _each(record: Record, key: str) -> list[Any]:
     return entries
 
 
-def _vllm_prompt(record: Record) -> Any:
+def _vllm_prompt(record: Record) -> Value:
     return record["prompt"] if record["prompt"] is not None else record.get("prompt_token_ids")
 
 
@@ -47,7 +48,7 @@ VLLM = Format(
         "finish": "outputs[].finish_reason",
         "token_ids": "outputs[].token_ids",
     },
-    rewards=reward_paths(per_candidate="outputs[]"),
+    rewards=reward_paths("outputs[]"),
     ids=("request_id", "outputs[].index"),
     assumed=(
         AT_THE_SAMPLER,
@@ -57,7 +58,7 @@ VLLM = Format(
 )
 
 
-def _message(choice: dict[str, Any]) -> Any:
+def _message(choice: Record) -> Value:
     """What a choice says: its content, else its refusal, else its tool calls."""
     message = choice.get("message") or {}
     said = (message.get(key) for key in ("content", "refusal", "tool_calls", "function_call"))
@@ -79,13 +80,13 @@ def _chat_tokens(record: Record) -> list[int | None]:
     return [count or None for count in counts]
 
 
-def _openai_prompt(record: Record) -> Any:
+def _openai_prompt(record: Record) -> Value:
     """The prompt where users added it, else the id of the call."""
     asked = (record.get(key) for key in ("prompt", "messages", "custom_id", "id"))
     return next((value for value in asked if value is not None), None)
 
 
-ONE_CALL = "a call's choices are draws for one prompt, named by the call's id where none is recorded"
+ONE_CALL = "the choices of a call are draws for one prompt, named by its id where none is recorded"
 PREFIXES = (
     "log-prob: the sum over the listed tokens, which leave out the end of sequence, so that a "
     "response and its continuations share probability; a token at -9999.0 leaves it unknown"
@@ -103,7 +104,7 @@ OPENAI_CHAT = Format(
         "tokens": Derived("choices[].logprobs", _chat_tokens),
         "finish": "choices[].finish_reason",
     },
-    rewards=reward_paths(per_candidate="choices[]"),
+    rewards=reward_paths("choices[]"),
     ids=("id", "choices[].index"),
     unique=("id",),
     assumed=(ONE_CALL, AT_THE_SAMPLER, PREFIXES),
@@ -160,8 +161,8 @@ def _completion(record: Record) -> tuple[Any, list[tuple[Any, float | None, int 
     return prompt, parts
 
 
-def _echo_remarks(records: Any) -> list[str]:
-    echoed = [r for r in records if any(_null_first(c) for c in r["choices"])]
+def _echo_remarks(records: Sequence[Record]) -> list[str]:
+    echoed = [r for r in records if any(map(_null_first, _each(r, "choices")))]
     lost = sum(_boundary(record) is None for record in echoed)
     remarks = []
     if echoed:
@@ -176,9 +177,9 @@ def _echo_remarks(records: Any) -> list[str]:
     return remarks
 
 
-def _null_first(choice: Any) -> bool:
-    values = (choice.get("logprobs") or {}).get("token_logprobs") if isinstance(choice, dict) else 0
-    return bool(values) and values[0] is None
+def _null_first(choice: Record) -> bool:
+    values = (choice.get("logprobs") or {}).get("token_logprobs") or [0]
+    return values[0] is None
 
 
 OPENAI_COMPLETIONS = Format(
@@ -194,7 +195,7 @@ OPENAI_COMPLETIONS = Format(
         "tokens": Derived("choices[].logprobs", lambda r: [part[2] for part in _completion(r)[1]]),
         "finish": "choices[].finish_reason",
     },
-    rewards=reward_paths(per_candidate="choices[]"),
+    rewards=reward_paths("choices[]"),
     ids=("id", "choices[].index"),
     unique=("id",),
     assumed=(ONE_CALL, AT_THE_SAMPLER, PREFIXES),

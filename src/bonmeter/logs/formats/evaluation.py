@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from bonmeter.logs.formats.base import Derived, Format, leaves
 from bonmeter.logs.logprobs import openai_log_prob
 from bonmeter.logs.paths import Record, getter
+from bonmeter.logs.problems import Value
 
 __all__ = ["HUMAN_EVAL", "INSPECT", "LM_EVAL"]
 
 
-def _first_argument(record: Record) -> Any:
+def _first_argument(record: Record) -> Value:
     """The prompt of an lm-eval row: the first argument of its first request."""
     arguments = record.get("arguments")
     if isinstance(arguments, dict):
@@ -89,7 +89,7 @@ def _inspect_log_prob(sample: Record) -> float | None:
     return openai_log_prob(_first_choice(sample), "output.choices[0]")
 
 
-def _inspect_response(sample: Record) -> Any:
+def _inspect_response(sample: Record) -> Value:
     said = getter("output.completion")(sample)
     return said if said is not None else getter("message.content")(_first_choice(sample))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from bonmeter.logs.formats.base import Derived, Format
 from bonmeter.logs.paths import Record, has
-from bonmeter.logs.problems import FieldProblem
+from bonmeter.logs.problems import FieldProblem, Value
 
 __all__ = [
     "ALPACA_FARM",
@@ -19,7 +18,7 @@ __all__ = [
 ]
 
 
-def _instruction(record: Record) -> Any:
+def _instruction(record: Record) -> Value:
     """The instruction with the input that it is about."""
     parts = [record.get("instruction"), record.get("input")]
     return "\n\n".join(part for part in parts if isinstance(part, str) and part) or None

@@ -1,4 +1,4 @@
-"""What training libraries write: TRL's completions, OpenRLHF's batch rewards, verl's generations."""
+"""What training libraries write: completions of TRL, rewards of OpenRLHF, generations of verl."""
 
 from __future__ import annotations
 
