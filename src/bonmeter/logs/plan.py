@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bonmeter.logs.formats import FORMATS, Column, Derived, Format
 from bonmeter.logs.generic import candidate_paths, generic
 from bonmeter.logs.paths import Getter, Record, getter, has, is_spread
 from bonmeter.logs.problems import LogProblem, shown
-from bonmeter.logs.records import Records, Row
+from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
 
-__all__ = ["Choices", "Field", "Plan", "make_plan"]
+__all__ = ["Choices", "Field", "Plan", "make_plan", "parts"]
 
 HEAD = 1_000
 """How many of the first records decide."""
@@ -88,57 +88,81 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
         LogProblem: if it holds no candidates, or something must be chosen first.
     """
     head = rows[:HEAD]
-    whole = [row.data for row in head]
-    known = recognise(whole)
-    if known is not None and (why := known.refused(whole[0])):
-        raise records.problem(head[0], f"recognised {known.name}: {why}")
-    parts = whole if known is None else _parts(records, head, known)
-    kind = known or generic(parts)
-    resolve = _resolver(records, parts, kind)
+    known = recognise([row.data for row in head])
+    inner = head
+    if known is not None:
+        fitting = (row for row in head if known.fits(row.data))
+        inner = [part for row in fitting for part in parts(records, row, known)][:HEAD]
+    held = [row.data for row in inner]
+    kind = known or generic(held)
+    rewards = _asked(records, inner, kind.rewards)
+    resolve = _resolver(records, held, rewards)
     columns = {name: resolve(path) for name, path in choices.columns.items()}
     for name, column in kind.columns.items():
-        if name not in columns and _present(parts, column):
+        if name not in columns and _present(held, column):
             columns[name] = _field(column)
-    for name, places in kind.ambiguous.items():
-        if name not in columns:
+    for name, places in {**kind.ambiguous, "reward": rewards}.items():
+        if name not in columns and len(places) > 1:
             raise records.problem(None, _choose(name, places))
-    if "reward" not in columns:
-        found = list(kind.rewards(parts))
-        if len(found) > 1:
-            raise records.problem(None, _choose("reward", found))
-        if found:
-            columns["reward"] = _field(found[0])
-    if "prompt" not in columns and choices.need_prompt and not choices.one_prompt:
-        raise records.problem(
-            None,
-            f"no field names the prompt (found: {_listed(parts)}): choose one with "
-            "--prompt-column, or say --one-prompt if all candidates belong to one prompt",
-        )
-    if "reward" not in columns and "response" not in columns and choices.need_prompt:
-        raise records.problem(
-            None, f"neither responses nor rewards are among its fields ({_listed(parts)})"
-        )
+        if name not in columns and places:
+            columns[name] = _field(places[0])
+    if choices.need_prompt:
+        _reject_nothing(records, held, columns, choices.one_prompt)
     fixed = {path: resolve(path) for path in choices.where}
     return Plan(
         format=kind,
         columns=columns,
-        ids=_ids(parts, kind, choices, resolve),
+        ids=_ids(held, kind, choices, resolve),
         unique={path: _field(path) for path in kind.unique},
         single={path: _field(path) for path in kind.single if path not in fixed},
         where=fixed,
-        notes=(*kind.assumed, *kind.remarks(whole)),
+        notes=(*kind.assumed, *_asked(records, head, kind.remarks)),
     )
 
 
-def _parts(records: Records, rows: Sequence[Row], kind: Format) -> list[Record]:
-    parts: list[Record] = []
-    for row in rows:
-        if kind.fits(row.data):
-            try:
-                parts.extend(part for _, part in kind.parts(row.data))
-            except ValueError as error:
-                raise records.problem(row, error) from None
-    return parts[:HEAD]
+def _reject_nothing(
+    records: Records, held: Sequence[Record], columns: Mapping[str, Field], one_prompt: bool
+) -> None:
+    """Refuse a file that names no prompt, or has nothing to say of it."""
+    fields = ", ".join(candidate_paths(held)[:20])
+    if "prompt" not in columns and not one_prompt:
+        raise records.problem(
+            None,
+            f"no field names the prompt (found: {fields}): choose one with "
+            "--prompt-column, or say --one-prompt if all candidates belong to one prompt",
+        )
+    if "reward" not in columns and "response" not in columns:
+        raise records.problem(None, f"neither responses nor rewards are among its fields: {fields}")
+
+
+def parts(records: Records, row: Row, kind: Format) -> list[Row]:
+    """The records within one of a known format.
+
+    Raises:
+        LogProblem: if it is one that holds no candidates.
+    """
+    if kind.refused is not None:
+        with records.locating(row):
+            why = kind.refused(row.data)
+        if why:
+            raise records.problem(row, f"recognised {kind.name}: {why}")
+    if kind.rows is None:
+        return [row]
+    with records.locating(row):
+        return [row._replace(within=w, data=part) for w, part in kind.rows(row.data)]
+
+
+def _asked(
+    records: Records, rows: Sequence[Row], ask: Callable[[Sequence[Record]], Iterable[str]]
+) -> list[str]:
+    """What a function of the first records says, or which of them it stumbles over."""
+    try:
+        return list(ask([row.data for row in rows]))
+    except (ValueError, *NESTED_OTHERWISE):
+        for row in rows:
+            with records.locating(row):
+                list(ask([row.data]))
+        raise
 
 
 def _field(column: Column) -> Field:
@@ -147,22 +171,24 @@ def _field(column: Column) -> Field:
     return Field(column, getter(column), is_spread(column))
 
 
-def _present(parts: Sequence[Record], column: Column) -> bool:
-    return isinstance(column, Derived) or any(has(part, column) for part in parts)
+def _present(held: Sequence[Record], column: Column) -> bool:
+    return isinstance(column, Derived) or any(has(record, column) for record in held)
 
 
-def _resolver(records: Records, parts: Sequence[Record], kind: Format) -> Callable[[str], Field]:
+def _resolver(
+    records: Records, held: Sequence[Record], rewards: Sequence[str]
+) -> Callable[[str], Field]:
     """A function that finds a field by path, or by a name that only one path has."""
-    known = dict.fromkeys([*kind.rewards(parts), *candidate_paths(parts)])
+    known = dict.fromkeys([*rewards, *candidate_paths(held)])
 
     def resolve(name: str) -> Field:
-        if any(name in part for part in parts) and f"{name}[]" not in known:
+        if any(name in record for record in held) and f"{name}[]" not in known:
             return Field(name, lambda record: record.get(name), spread=False)
         matches = [path for path in known if path.replace("[]", "") == name]
         matches = matches or [path for path in known if name in path.replace("[]", "").split(".")]
         if len(matches) == 1:
             return _field(matches[0])
-        if not matches and any(has(part, name) for part in parts):
+        if not matches and any(has(record, name) for record in held):
             return _field(name)
         places = f"it may be {' or '.join(matches)}" if matches else f"found: {', '.join(known)}"
         raise records.problem(None, f"no field {shown(name)} can be told ({places})")
@@ -171,14 +197,16 @@ def _resolver(records: Records, parts: Sequence[Record], kind: Format) -> Callab
 
 
 def _ids(
-    parts: Sequence[Record], kind: Format, choices: Choices, resolve: Callable[[str], Field]
+    held: Sequence[Record], kind: Format, choices: Choices, resolve: Callable[[str], Field]
 ) -> dict[str, Field]:
     """Fields that identify a candidate, by the last part of their path."""
     wanted = choices.ids or kind.ids
     found: dict[str, Field] = {}
     for path in wanted:
         try:
-            found[path.rpartition(".")[2]] = _field(path) if has(parts[0], path) else resolve(path)
+            found[path.rpartition(".")[2]] = (
+                _field(path) if held and has(held[0], path) else resolve(path)
+            )
         except LogProblem:
             continue
     return found
@@ -189,7 +217,3 @@ def _choose(name: str, places: Sequence[str]) -> str:
         f"several fields could be the {name} ({', '.join(places)}): "
         f"choose one with --{name.replace('_', '-')}-column"
     )
-
-
-def _listed(parts: Sequence[Record]) -> str:
-    return ", ".join(candidate_paths(parts)[:20])

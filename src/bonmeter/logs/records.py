@@ -29,6 +29,10 @@ DELIMITED = {",": "CSV", "\t": "tab-separated", ";": "CSV with semicolons"}
 """Delimiter -> what messages call such a file."""
 
 
+NESTED_OTHERWISE = (AttributeError, IndexError, KeyError, TypeError)
+"""What functions of a record raise where it is nested in another way than its format says."""
+
+
 class Row(NamedTuple):
     """A record and where it stands.
 
@@ -64,6 +68,17 @@ class Records(NamedTuple):
     def blank_is_missing(self) -> bool:
         """Whether an empty field is no text but a missing one, as in delimited text."""
         return self.container in DELIMITED.values()
+
+    @contextmanager
+    def locating(self, row: Row | None, field: str = "") -> Iterator[None]:
+        """Errors within it become problems of `row`, also those of an unexpected nesting."""
+        try:
+            yield
+        except ValueError as error:
+            raise self.problem(row, error) from None
+        except NESTED_OTHERWISE as error:
+            place = f"field {field}: " if field else ""
+            raise self.problem(row, f"{place}not nested as expected ({error!r:.80})") from None
 
     def problem(self, row: Row | None, message: object) -> LogProblem:
         """An error about `row`, or about the whole file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from bonmeter.logs.cells import CellProblem, log_probs, numbers, rewards, texts, token_counts
 from bonmeter.logs.paths import field_at
-from bonmeter.logs.plan import Choices, Field, Plan, make_plan
+from bonmeter.logs.plan import Choices, Field, Plan, make_plan, parts
 from bonmeter.logs.problems import Value, shown
-from bonmeter.logs.records import Records, Row
+from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
 
 __all__ = ["FileTable", "Shared", "read_file"]
 
@@ -58,12 +58,12 @@ class FileTable:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Read the candidates of some records."""
-        parts = [row for row in self._parts(rows) if self._wanted(row)]
-        if parts:
-            chunk = _Chunk(self.records, self.plan, parts)
+        wanted = [row for row in self._parts(rows) if self._wanted(row)]
+        if wanted:
+            chunk = _Chunk(self.records, self.plan, wanted)
             self.empty += int((chunk.counts == 0).sum())
             self.size += chunk.size
-            self._append("line", np.repeat([row.line for row in parts], chunk.counts))
+            self._append("line", np.repeat([row.line for row in wanted], chunk.counts))
             for name, values in self._cells(chunk):
                 self._append(name, values)
 
@@ -72,32 +72,21 @@ class FileTable:
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Row]:
         kind = self.plan.format
-        if not kind.holds:  # by name: every record will do
-            yield from rows
-            return
         for row in rows:
             if not kind.fits(row.data):
                 raise self.records.problem(
                     row,
                     f"expected {kind.name} as on the lines before (fields {', '.join(kind.holds)})",
                 )
-            if why := kind.refused(row.data):
-                raise self.records.problem(row, f"recognised {kind.name}: {why}")
-            if kind.rows is None:
-                yield row
-                continue
-            try:
-                yield from (row._replace(within=w, data=part) for w, part in kind.rows(row.data))
-            except ValueError as error:
-                raise self.records.problem(row, error) from None
+            yield from parts(self.records, row, kind)
 
     def _wanted(self, row: Row) -> bool:
         for path, field in self.plan.where.items():
-            if str(field.get(row.data)) != self.choices.where[path]:
+            if _said(self.records, row, field) != self.choices.where[path]:
                 self.skipped += 1
                 return False
         for path, field in self.plan.single.items():
-            value = str(field.get(row.data))
+            value = _said(self.records, row, field)
             place = f"{self.records.name}, {self.records.unit} {row.line}"
             first, at = self.shared.single.setdefault(path, (value, place))
             if value != first:
@@ -151,42 +140,42 @@ class _Chunk:
 
     def __init__(self, records: Records, plan: Plan, rows: Sequence[Row]) -> None:
         self.records, self.rows = records, rows
-        self.raw: dict[int, list[Any]] = {}
         spread = [field for field in (*plan.columns.values(), *plan.ids.values()) if field.spread]
+        self.flat = not spread
+        self.lists = {field: self._got(field) for field in spread}
         self.counts = np.ones(len(rows), dtype=np.int64)
         if spread:
-            sizes = [self._size(row, spread) for row in rows]
-            self.counts = np.array(sizes, dtype=np.int64)
+            self.counts[:] = [self._count(index) for index in range(len(rows))]
         self.size = int(self.counts.sum())
-        self.flat = not spread
 
-    def _size(self, row: Row, spread: Sequence[Field]) -> int:
+    def _got(self, field: Field) -> list[Any]:
+        """What the field holds in each record."""
+        try:
+            return [field.get(row.data) for row in self.rows]
+        except (ValueError, *NESTED_OTHERWISE):
+            for row in self.rows:  # once more, to say which
+                with self.records.locating(row, field.path):
+                    field.get(row.data)
+            raise
+
+    def _count(self, index: int) -> int:
         """How many candidates a record holds: as many as each of its lists."""
         first: tuple[str, int] | None = None
-        for field in spread:
-            values = self._got(field, row)
-            if values is None:
+        for field, lists in self.lists.items():
+            if (values := lists[index]) is None:
                 continue
             if not isinstance(values, list):
-                raise self.records.problem(row, f"field {field.path}: expected a list")
+                raise self.records.problem(
+                    self.rows[index], f"field {field.path}: expected a list, got {shown(values)}"
+                )
             if first is not None and first[1] != len(values):
                 raise self.records.problem(
-                    row,
+                    self.rows[index],
                     f"field {field.path}: expected {first[1]} values as in {first[0]}, "
                     f"got {len(values)}",
                 )
             first = first or (field.path, len(values))
         return first[1] if first else 0
-
-    def _got(self, field: Field, row: Row) -> Value:
-        try:
-            return field.get(row.data)
-        except ValueError as error:
-            raise self.records.problem(row, error) from None
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise self.records.problem(
-                row, f"field {field.path}: not nested as expected ({error!r})"
-            ) from None
 
     def positions(self) -> Array:
         """Where each candidate stands in its record, from 0."""
@@ -195,20 +184,14 @@ class _Chunk:
 
     def values(self, field: Field) -> list[Any]:
         """One value for each candidate."""
-        try:
-            got = [field.get(row.data) for row in self.rows]
-        except Exception:  # found again row by row, to say which
-            got = [self._got(field, row) for row in self.rows]
         if self.flat:
-            return got
+            return self._got(field)
         counts = self.counts.tolist()
         if field.spread:
-            lists = (
-                values if values is not None else [None] * n
-                for values, n in zip(got, counts, strict=True)
-            )
-            return list(chain.from_iterable(lists))
-        return [value for value, n in zip(got, counts, strict=True) for _ in range(n)]
+            lists = zip(self.lists[field], counts, strict=True)
+            return [value for values, n in lists for value in values or [None] * n]
+        once = zip(self._got(field), counts, strict=True)
+        return [value for value, n in once for _ in range(n)]
 
     def parsed(self, field: Field, parse: Callable[[Sequence[Any]], Array]) -> Array:
         """One number for each candidate."""
@@ -224,6 +207,13 @@ class _Chunk:
         within = index - int(ends[at - 1]) if at else index
         path = field_at(field.path, within) if field.spread else field.path
         return self.records.problem(self.rows[at], f"field {path}: {message}")
+
+
+def _said(records: Records, row: Row, field: Field) -> str:
+    """The value of a field as text, as users write it."""
+    with records.locating(row, field.path):
+        value = field.get(row.data)
+    return str(texts([value])[0])
 
 
 def _digest(token_ids: Value) -> int:

@@ -71,17 +71,13 @@ class Format:
     assumed: tuple[str, ...] = ()
     ambiguous: dict[str, list[str]] = field(default_factory=dict)
     remarks: Callable[[Sequence[Record]], Iterable[str]] = nothing
-    refused: Callable[[Record], str] = field(default=lambda _: "")
+    refused: Callable[[Record], str] | None = None
 
     def fits(self, record: Record) -> bool:
         """Whether the record is one of this format."""
         return all(has(record, path) for path in self.holds) and not any(
             has(record, path) for path in self.lacks
         )
-
-    def parts(self, record: Record) -> Iterable[tuple[str, Record]]:
-        """The records within a record."""
-        return [("", record)] if self.rows is None else self.rows(record)
 
 
 def reward_paths(candidates: str) -> Callable[[Sequence[Record]], list[str]]:
