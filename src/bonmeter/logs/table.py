@@ -112,7 +112,9 @@ class FileTable:
             if name in parsers:
                 yield name, chunk.parsed(field, parsers[name])
             elif name == "finish":
-                self.cut_off += sum(value in CUT_OFF for value in chunk.values(field))
+                self.cut_off += sum(
+                    isinstance(value, str) and value in CUT_OFF for value in chunk.values(field)
+                )
             elif name == "token_ids":
                 yield name, np.array([_digest(ids) for ids in chunk.values(field)])
             elif name != "prompt":
