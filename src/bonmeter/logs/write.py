@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,8 @@ def _write_parquet(table: pd.DataFrame, stream: IO[bytes]) -> None:
     table.assign(prompt=table["prompt"].astype(str)).to_parquet(stream, index=False)
 
 
+STANDARD_OUTPUT = "-"
+
 WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {
     ".jsonl": _write_json_lines,
     ".csv": _write_csv,
@@ -62,7 +65,7 @@ def write_log(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Args:
         table: as `read_log` returns it.
         path: ends in `.jsonl`, `.csv`, `.parquet`, or the first two with `.gz`; replaced if it
-            exists.
+            exists. `-` is standard output, as JSON Lines.
 
     Raises:
         ValueError: if the ending is another, or CSV cannot hold the table.
@@ -75,19 +78,25 @@ def write_log(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         ...     Path(folder, "a.jsonl").read_text()
         '{"prompt": "p", "reward": 0.5}\n'
     """
+    if os.fspath(path) == STANDARD_OUTPUT:
+        _write_json_lines(_canonical(table), sys.stdout.buffer)
+        return
     target = Path(path)
     bare = target.with_suffix("") if target.suffix == ".gz" else target
     writer = WRITERS.get(bare.suffix)
     if writer is None or (bare != target and bare.suffix == ".parquet"):
         endings = ", ".join(WRITERS)
         raise ValueError(f"{path}: expected a name that ends in {endings} (or .jsonl.gz, .csv.gz)")
-    canonical = table[[name for name in CANONICAL if name in table]]
     with _atomic(target) as stream:
         if bare == target:
-            writer(canonical, stream)
+            writer(_canonical(table), stream)
         else:
             with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as packed:
-                writer(canonical, packed)  # type: ignore[arg-type]
+                writer(_canonical(table), packed)  # type: ignore[arg-type]
+
+
+def _canonical(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[name for name in CANONICAL if name in table]]
 
 
 @contextmanager
