@@ -208,7 +208,7 @@ def process(
     *arguments: str, code: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     source = str(Path(__file__).parents[2] / "src")
-    command = ["-c", code] if code else ["-m", "bonmeter"]
+    command = ["-c", code] if code else ["-m", "bonmeter.cli"]
     return subprocess.run(
         [sys.executable, *command, *arguments],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""`python -m bonmeter`: the command line."""
+"""`python -m bonmeter.cli`: the command line."""
 
 from bonmeter.cli import main
 
