@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from bonmeter import analytical_kl, kl_estimator, runs
 from bonmeter.cli.app import app
-from bonmeter.logs import read_log
+from bonmeter.logs.read import read_log
 
 DATA = Path(__file__).parent / "data" / "logs"
 SCORED = str(DATA / "vllm_request_outputs_with_reward.jsonl")
@@ -229,7 +229,7 @@ def test_as_a_process() -> None:
 def test_help_starts_fast_and_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['bonmeter', '--help']\n"
-        "from bonmeter.cli import main\n"
+        "from bonmeter.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "heavy = {'numpy', 'scipy', 'pandas', 'pyarrow', 'pandera'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
@@ -245,7 +245,7 @@ def test_a_missing_extra_is_named(package: str, extra: str) -> None:
     code = (
         f"import sys; sys.modules[{package!r}] = None\n"
         f"sys.argv = ['bonmeter', 'table', {SCORED!r}]\n"
-        "from bonmeter.cli import main\nmain()\n"
+        "from bonmeter.cli.main import main\nmain()\n"
     )
     done = process(code=code)
     assert done.returncode == 4

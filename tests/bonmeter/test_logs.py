@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonmeter.logs import LogProblem, read_log, write_log
-from bonmeter.logs.formats import FORMATS
+from bonmeter.logs.formats.known import FORMATS
 from bonmeter.logs.paths import Record
+from bonmeter.logs.problems import LogProblem
+from bonmeter.logs.read import read_log
 from bonmeter.logs.records import open_records
 from bonmeter.logs.sources import open_source
+from bonmeter.logs.write import write_log
 
 DATA = Path(__file__).parent / "data" / "logs"
 NAN = math.nan

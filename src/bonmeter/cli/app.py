@@ -154,7 +154,7 @@ def convert(files: Files, *, output: Output, given: Given) -> None:
     """Logs of any known format as one canonical JSON Lines, CSV or Parquet file."""
     with one_line_problems():
         candidates = given.read(files, need_rewards=False)
-        from bonmeter.logs import write_log
+        from bonmeter.logs.write import write_log
 
         write_log(candidates, output)
 

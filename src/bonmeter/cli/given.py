@@ -96,7 +96,7 @@ class Given:
         Raises:
             ValueError: if the files cannot be read, or hold no rewards though these are needed.
         """
-        from bonmeter.logs import read_log
+        from bonmeter.logs.read import read_log
 
         candidates = read_log(files, columns=self.columns, **self.reading)
         self.notes.extend(candidates.attrs["notes"])
@@ -116,7 +116,18 @@ class Given:
 def with_options(
     *groups: Options,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of some groups; it gets what they say as `given`."""
+    """Give a command the options of some groups; it gets what they say as `given`.
+
+    Args:
+        groups: such as `READING`.
+
+    Examples:
+        >>> @with_options(PRINTING)
+        ... def command(n: int, *, given: Given) -> None:
+        ...     print(n, given.form.value)
+        >>> command(n=2, json=True, csv=False)
+        2 json
+    """
     options = {name: option for group in groups for name, option in group.items()}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -31,13 +31,28 @@ class Form(enum.StrEnum):
 
 
 def say(line: str) -> None:
-    """Print a line on standard error."""
+    """Print a line on standard error.
+
+    Examples:
+        >>> say("on standard error, which doctest does not see")  # so nothing is seen
+        >>> print("seen")
+        seen
+    """
     typer.echo(line, err=True)
 
 
 @contextmanager
 def one_line_problems() -> Iterator[None]:
-    """A `ValueError` becomes one line and exit code 3, a warning one line."""
+    """A `ValueError` becomes one line and exit code 3, a warning one line.
+
+    Examples:
+        >>> try:
+        ...     with one_line_problems():
+        ...         raise ValueError("what is wrong")
+        ... except typer.Exit as end:
+        ...     print(end.exit_code)
+        3
+    """
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
         warnings.simplefilter("once", UserWarning)
@@ -63,6 +78,12 @@ def emit(
         form: how.
         text: makes the result to read, for `Form.TEXT`.
         notes: what reading the log had to say; part of the JSON.
+
+    Examples:
+        >>> import pandas as pd
+        >>> emit(pd.DataFrame({"n": [4], "kl": [float("nan")]}), Form.CSV, str)
+        n,kl
+        4,
     """
     if form is Form.JSON:
         rows = [_plain(row) for row in table.to_dict("records")]
@@ -90,6 +111,17 @@ def summary_text(table: pd.DataFrame, rows: Sequence[str]) -> str:
     """A tidy table with a line for each value of `rows` and a column for each quantity.
 
     Numbers are followed by their interval; what there is to know about them stands below.
+
+    Args:
+        table: as `bonmeter.runs.summary.summarise` returns it.
+        rows: columns that tell the lines.
+
+    Examples:
+        >>> import pandas as pd
+        >>> row = {"n": 2, "quantity": "kl", "estimate": 0.2, "lower": 0.1, "upper": 0.3}
+        >>> print(summary_text(pd.DataFrame([row | {"reliable": True, "note": ""}]), ["n"]))
+        n             kl
+        2 0.2 [0.1, 0.3]
     """
     import pandas as pd
 
@@ -132,7 +164,16 @@ def _below(table: pd.DataFrame) -> list[str]:
 
 
 def plain_text(table: pd.DataFrame) -> str:
-    """A table as it is, its notes below."""
+    """A table as it is, its notes below.
+
+    Examples:
+        >>> import pandas as pd
+        >>> print(plain_text(pd.DataFrame({"n": [4], "kl": [1.23456], "note": ["why"]})))
+         n    kl
+         4 1.235
+        <BLANKLINE>
+        why
+    """
     shown = table.drop(columns="note", errors="ignore").copy()
     for name in shown:
         if shown[name].dtype.kind == "f":

@@ -21,7 +21,21 @@ NUMBERS = ("reward", "log_prob", "gold_reward", "tokens", "weight")
 
 
 def assembled(tables: Sequence[FileTable]) -> pd.DataFrame:
-    """The columns of all files, with those that serve to check and to join."""
+    """The columns of all files, with those that serve to check and to join.
+
+    Raises:
+        LogProblem: if a record comes twice, or rewards need both fractions and large integers.
+
+    Examples:
+        >>> from bonmeter.logs.plan import Choices
+        >>> from bonmeter.logs.records import Records, Row
+        >>> from bonmeter.logs.table import read_file
+        >>> rows = iter([Row(1, 0, {"prompt": "p", "rewards": [1, 2]})])
+        >>> shared = Shared()
+        >>> file = read_file(Records("log", "JSON", rows), Choices(), shared, lambda size: None)
+        >>> assembled([file])[["file", "line", "position", "reward"]].values.tolist()
+        [['log', 1, 0, 1.0], ['log', 1, 1, 2.0]]
+    """
     names = [table.records.name for table in tables]
     files = np.repeat(np.arange(len(tables), dtype=np.int32), [table.size for table in tables])
     data: dict[str, Any] = {"file": pd.Categorical.from_codes(files, pd.Index(names))}
@@ -78,7 +92,20 @@ def _reject_copies(table: pd.DataFrame) -> None:
 
 
 def finished(table: pd.DataFrame, shared: Shared, say: Callable[[str], None]) -> pd.DataFrame:
-    """The canonical table."""
+    """The canonical table.
+
+    Args:
+        table: all columns, as `assembled` returns them.
+        shared: the prompts.
+        say: takes a line about names that were told apart.
+
+    Examples:
+        >>> names = Shared(prompts={"p": 0})
+        >>> columns = pd.DataFrame({"prompt": [0], "reward": [1.0], "line": [1]})
+        >>> table = finished(columns, names, print)
+        >>> table.to_dict("list")
+        {'prompt': ['p'], 'reward': [1.0]}
+    """
     prompts = pd.Series(pd.Categorical.from_codes(table["prompt"], pd.Index(shared.prompts)))
     if "prompt_key" in table:
         prompts = _prompts_apart(prompts, table["prompt_key"], say)

@@ -32,6 +32,14 @@ def with_rewards(
 
     Raises:
         LogProblem: if a candidate has no reward, or two different ones.
+
+    Examples:
+        >>> log = pd.DataFrame({"file": "a", "line": [1, 2], "id:id": ["x", "y"]})
+        >>> scores = pd.DataFrame({"file": "b", "line": [1, 2], "id:id": ["y", "x"]})
+        >>> scores = scores.assign(reward=[2.0, 1.0])
+        >>> with_rewards(log, scores, [], print)["reward"].tolist()
+        b: rewards joined by id
+        [1.0, 2.0]
     """
     rewards = [name for name in ("reward", "gold_reward") if name in scores]
     name = str(scores["file"].iloc[0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bonmeter.logs.formats import FORMATS, Column, Derived, Format
+from bonmeter.logs.formats.base import Column, Derived, Format
+from bonmeter.logs.formats.known import FORMATS
 from bonmeter.logs.generic import candidate_paths, generic
 from bonmeter.logs.paths import Getter, Record, getter, has, is_spread
 from bonmeter.logs.problems import LogProblem, shown
@@ -84,8 +85,19 @@ def recognise(records: Sequence[Record]) -> Format | None:
 def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
     """How to read a file, from its first rows.
 
+    Args:
+        records: the file, for messages.
+        rows: its first records; a thousand are enough.
+        choices: what the user chose.
+
     Raises:
         LogProblem: if it holds no candidates, or something must be chosen first.
+
+    Examples:
+        >>> row = Row(1, 0, {"input": "p", "output": "a", "reward": 1})
+        >>> plan = make_plan(Records("log", "JSON Lines", iter(())), [row], Choices())
+        >>> plan.format.name, plan.columns["response"].path
+        ('OpenRLHF batch rewards', 'output')
     """
     head = rows[:HEAD]
     known = recognise([row.data for row in head])
@@ -140,6 +152,12 @@ def parts(records: Records, row: Row, kind: Format) -> list[Row]:
 
     Raises:
         LogProblem: if it is one that holds no candidates.
+
+    Examples:
+        >>> log = Row(1, 0, {"samples": [{"id": 1}, {"id": 2}]})
+        >>> inspect = next(kind for kind in FORMATS if kind.name == "Inspect log")
+        >>> [part.within for part in parts(Records("log", "JSON", iter(())), log, inspect)]
+        ['samples[0]', 'samples[1]']
     """
     if kind.refused is not None:
         with records.locating(row):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FieldProblem", "LogProblem", "Value", "shown"]
+__all__ = ["FieldProblem", "LogProblem", "shown"]
 
 Value = Any
 """Whatever a cell or a JSON document can hold."""

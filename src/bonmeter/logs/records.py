@@ -98,6 +98,12 @@ def open_records(stream: IO[bytes], name: str) -> Records:
 
     Raises:
         LogProblem: if the content is no such container, then or while records are read.
+
+    Examples:
+        >>> stream = io.BufferedReader(io.BytesIO(b'[{"reward": 1}, {"reward": 2}]'))
+        >>> records = open_records(stream, "log.json")
+        >>> records.container, [row.data["reward"] for row in records.rows]
+        ('JSON array', [1, 2])
     """
     start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]
     if start == b"PAR1":

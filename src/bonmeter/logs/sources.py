@@ -58,6 +58,14 @@ def open_source(path: str) -> Iterator[IO[bytes]]:
 
     Raises:
         LogProblem: if the file cannot be opened or decompressed, then or while it is read.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a").write_bytes(gzip.compress(gzip.compress(b"text")))
+        ...     with open_source(f"{folder}/a") as stream:
+        ...         stream.read()
+        b'text'
     """
     try:
         with _raw(path) as raw:
@@ -115,11 +123,24 @@ def _from_utf_16(data: bytes) -> bytes:
 
 
 def is_zip(stream: IO[bytes]) -> bool:
-    """Whether the stream begins as a zip archive does."""
+    """Whether the stream begins as a zip archive does.
+
+    Examples:
+        >>> is_zip(io.BufferedReader(io.BytesIO(b"PAR1")))
+        False
+    """
     return bool(stream.peek(4)[:4] == b"PK\x03\x04")  # type: ignore[attr-defined]
 
 
 def zip_members(stream: IO[bytes]) -> dict[str, bytes]:
-    """The members of a zip archive by name."""
+    """The members of a zip archive by name.
+
+    Examples:
+        >>> packed = io.BytesIO()
+        >>> with zipfile.ZipFile(packed, "w") as archive:
+        ...     archive.writestr("a.json", "{}")
+        >>> zip_members(io.BytesIO(packed.getvalue()))
+        {'a.json': b'{}'}
+    """
     with zipfile.ZipFile(io.BytesIO(stream.read())) as archive:
         return {name: archive.read(name) for name in sorted(archive.namelist())}

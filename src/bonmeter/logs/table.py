@@ -239,8 +239,21 @@ def read_file(
 ) -> FileTable:
     """All candidates of a file.
 
+    Args:
+        records: the file.
+        choices: what the user chose.
+        shared: what it has in common with the other files of the log; added to.
+        progress: takes the number of candidates so far.
+
     Raises:
         LogProblem: at the first record that cannot be read, or if there are no candidates.
+
+    Examples:
+        >>> rows = iter([Row(1, 0, {"prompt": "p", "rewards": [1, 2, 4]})])
+        >>> table = read_file(Records("log", "JSON", rows), Choices(), Shared(), print)
+        3
+        >>> table.columns["reward"]
+        [array([1, 2, 4])]
     """
     rows = iter(records.rows)
     chunk = list(islice(rows, CHUNK))
