@@ -28,8 +28,8 @@ def main() -> None:
         ...     print(end.code)
         ... finally:
         ...     sys.argv = arguments
-         n kl_formula
-         1          0
+        n kl_formula
+        1          0
         0
     """
     try:
