@@ -218,7 +218,7 @@ def test_what_is_said() -> None:
     assert table.attrs["notes"] == said
     assert "recognised Inspect log (JSON): 4 candidates of 1 prompts" in said[0]
     assert "reward from scores.match.value" in said[0]
-    assert "sampled at temperature 0.7" in said[-1]
+    assert "sampled with temperature 0.7" in said[-1]
 
 
 def test_no_log_probs_is_said() -> None:
@@ -478,6 +478,16 @@ def test_one_text_of_two_sequences_of_tokens_is_two_responses(tmp_path: Path) ->
     assert names[0] == names[2] != names[1]
     assert all(name.startswith("a [tokens ") for name in names)
     assert any("several sequences of tokens" in line for line in said)
+
+
+def test_token_ids_of_a_plain_log_count_and_tell_apart(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "p", "response": "a", "token_ids": ids, "reward": 1}
+        for ids in ([7, 2], [3, 4, 2])
+    ]
+    table = read(written(tmp_path, lines(*rows)))
+    assert table["tokens"].tolist() == [2, 3]
+    assert table["response"].nunique() == 2
 
 
 def completions(*choices: tuple[list[str], list[float | None]], **fields: Any) -> Record:  # noqa: ANN401
@@ -788,6 +798,14 @@ def test_steps_are_different_policies(tmp_path: Path) -> None:
     with pytest.raises(LogProblem, match=r"140\.jsonl, line 1: field step: '140' here and '120'"):
         read([first, second])
     assert len(read([first, second], where={"step": "140"})) == 4
+
+
+def test_one_log_is_of_one_policy(tmp_path: Path) -> None:
+    rows = [{"prompt": "p", "reward": 1, "temperature": t} for t in (0.5, 0.5, 1.0)]
+    path = written(tmp_path, lines(*rows))
+    with pytest.raises(LogProblem, match=r"line 3: field temperature: '1.0' here and '0.5'"):
+        read(path)
+    assert len(read(path, where={"temperature": "0.5"})) == 2
 
 
 def test_same_input_with_another_reference_answer_is_another_prompt(tmp_path: Path) -> None:

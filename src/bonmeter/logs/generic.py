@@ -17,8 +17,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "response": ("completion", "output", "answer", "candidate", "generation", "sample", "text"),
     "log_prob": ("logprob", "cumulative_logprob", "sum_logprob", "logp", "log_probability"),
     "gold_reward": ("gold_score", "true_reward"),
-    "tokens": ("token_count", "num_tokens", "completion_token", "token_id"),
+    "tokens": ("token_count", "num_tokens", "completion_tokens"),
     "weight": (),
+    "token_ids": ("response_token_ids", "output_token_ids", "completion_token_ids"),
 }
 """Canonical name -> other names under which a column is found, in the singular."""
 
@@ -37,6 +38,7 @@ def generic(records: Sequence[Record]) -> Format:
     """
     paths = candidate_paths(records)
     found = {name: _named(paths, name) for name in ALIASES}
+    found["tokens"] = found["tokens"] or found["token_ids"]  # of which the length counts
     rewards = _called(paths, ("reward",)) or [path for path in paths if is_reward(_last(path))]
     return Format(
         name="columns by name",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bonmeter.logs.formats.base import Column, Derived, Format
@@ -13,6 +13,12 @@ from bonmeter.logs.problems import LogProblem, shown
 from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
 
 __all__ = ["Choices", "Field", "Plan", "make_plan", "parts"]
+
+POLICY = ("model", "step", "temperature", "top_p", "top_k")
+"""Fields of a record that make another policy of the model: each must have one value in a log."""
+
+UNCHANGED = {"temperature": (None, 1), "top_p": (None, 1), "top_k": (None, 0, -1)}
+"""Settings of sampling -> values at which the distribution is that of the model itself."""
 
 HEAD = 1_000
 """How many of the first records decide."""
@@ -121,14 +127,19 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
     if choices.need_prompt:
         _reject_nothing(records, held, columns, choices.one_prompt)
     fixed = {path: resolve(path) for path in choices.where}
+    single = {*kind.single, *(name for name in POLICY if any(name in r for r in held))}
     return Plan(
         format=kind,
         columns=columns,
         ids=_ids(held, kind, choices, resolve),
         unique={path: _field(path) for path in kind.unique},
-        single={path: _field(path) for path in kind.single if path not in fixed},
+        single={path: _field(path) for path in single if path not in fixed},
         where=fixed,
-        notes=(*kind.assumed, *_asked(records, head, kind.remarks)),
+        notes=(
+            *kind.assumed,
+            *_asked(records, head, kind.remarks),
+            *(_sampling([row.data for row in head]) if "log_prob" in columns else ()),
+        ),
     )
 
 
@@ -191,6 +202,24 @@ def _field(column: Column) -> Field:
 
 def _present(held: Sequence[Record], column: Column) -> bool:
     return isinstance(column, Derived) or any(has(record, column) for record in held)
+
+
+def _sampling(whole: Sequence[Record]) -> Iterator[str]:
+    """What the log says of how it was sampled, where that changes the distribution."""
+    paths = [path for path in candidate_paths(whole) if not is_spread(path)]
+    for name, unchanged in UNCHANGED.items():
+        values = [
+            _field(path).get(record)
+            for path in paths
+            if path.rpartition(".")[2] == name
+            for record in whole
+            if has(record, path)
+        ]
+        for value in dict.fromkeys(shown(value) for value in values if value not in unchanged):
+            yield (
+                f"sampled with {name} {value}: log-probs are taken to be those of that "
+                "distribution, which by default many tools do not report"
+            )
 
 
 def _resolver(

@@ -87,6 +87,8 @@ class FileTable:
                 return False
         for path, field in self.plan.single.items():
             value = _said(self.records, row, field)
+            if value is None:
+                continue
             place = f"{self.records.name}, {self.records.unit} {row.line}"
             first, at = self.shared.single.setdefault(path, (value, place))
             if value != first:
@@ -211,11 +213,11 @@ class _Chunk:
         return self.records.problem(self.rows[at], f"field {path}: {message}")
 
 
-def _said(records: Records, row: Row, field: Field) -> str:
+def _said(records: Records, row: Row, field: Field) -> str | None:
     """The value of a field as text, as users write it."""
     with records.locating(row, field.path):
         value = field.get(row.data)
-    return str(texts([value])[0])
+    return texts([value])[0]
 
 
 def _digest(token_ids: Value) -> int:

@@ -13,8 +13,10 @@ from bonmeter.logs.problems import FieldProblem, Value
 
 __all__ = ["OPENAI_BATCH", "OPENAI_CHAT", "OPENAI_COMPLETIONS", "VLLM"]
 
-AT_THE_SAMPLER = (
-    "sampling temperature and top-p are not recorded: taken to be those of the log-probabilities"
+AS_SAMPLED = "log-probs are taken to be those of the distribution sampled from"
+VLLM_DEFAULT = (
+    f"{AS_SAMPLED}; vLLM's default are those of temperature 1 without top-p or top-k, its "
+    "logprobs_mode processed_logprobs gives those sampled from"
 )
 
 
@@ -51,7 +53,7 @@ VLLM = Format(
     rewards=reward_paths("outputs[]"),
     ids=("request_id", "outputs[].index"),
     assumed=(
-        AT_THE_SAMPLER,
+        VLLM_DEFAULT,
         "log-prob: cumulative_logprob, else the sum over token_ids; an end-of-sequence token "
         "counts where it is among them",
     ),
@@ -107,7 +109,7 @@ OPENAI_CHAT = Format(
     rewards=reward_paths("choices[]"),
     ids=("id", "choices[].index"),
     unique=("id",),
-    assumed=(ONE_CALL, AT_THE_SAMPLER, PREFIXES),
+    assumed=(ONE_CALL, AS_SAMPLED, PREFIXES),
 )
 
 
@@ -198,6 +200,6 @@ OPENAI_COMPLETIONS = Format(
     rewards=reward_paths("choices[]"),
     ids=("id", "choices[].index"),
     unique=("id",),
-    assumed=(ONE_CALL, AT_THE_SAMPLER, PREFIXES),
+    assumed=(ONE_CALL, AS_SAMPLED, PREFIXES),
     remarks=_echo_remarks,
 )

@@ -98,14 +98,6 @@ def _inspect_remarks(logs: Sequence[Record]) -> Iterator[str]:
     for log in logs:
         if log.get("status") not in (None, "success"):
             yield f"the evaluation did not finish: its status is {log['status']}"
-        for path in ("eval.model_generate_config.temperature", "plan.config.temperature"):
-            temperature = getter(path)(log)
-            if temperature not in (None, 1):
-                yield (
-                    f"sampled at temperature {temperature}: log-probs are taken to be those of "
-                    "that temperature; many providers report those of temperature 1"
-                )
-                break
         if any(len((s.get("output") or {}).get("choices") or ()) > 1 for s in log["samples"]):
             yield "of several choices of a sample only the first, the one scored, is a candidate"
 
