@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,8 @@ from bonmeter.cli.output import one_line_problems, plain_text, summary_text
 from bonmeter.cli.values import as_targets, reals, whole_numbers
 
 __all__ = ["app"]
+
+STANDARD_INPUT = "-"
 
 app = typer.Typer(
     help="What best-of-n sampling costs (KL divergence) and buys (win rate, reward), from a log.",
@@ -37,6 +41,41 @@ Quantities = Annotated[
     list[str], typer.Option("--quantity", "-q", help="Only this quantity; may be repeated.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+
+
+@app.command(
+    epilog="Examples: bonmeter report runs.jsonl -o report.html; "
+    "bonmeter report vllm.jsonl --rewards rm.jsonl -n 1-64 -o report.html --tables tables/"
+)
+@with_options(ESTIMATING, READING)
+def report(
+    files: Files,
+    *,
+    output: Output,
+    n: N = [],  # noqa: B006
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
+    tables: Annotated[
+        Path | None, typer.Option(help="Folder for the tables as CSV.", show_default=False)
+    ] = None,
+    given: Given,
+) -> None:
+    """One page to put before colleagues: the answer, figures, every prompt, diagnostics."""
+    numbers = whole_numbers(n)
+    with one_line_problems():
+        candidates = given.read(files)
+        from bonmeter.report.write import write_report
+
+        write_report(
+            candidates,
+            output,
+            n=numbers,
+            sources=[file for file in files if str(file) != STANDARD_INPUT],
+            notes=given.notes,
+            command=shlex.join(["bonmeter", *sys.argv[1:]]),
+            tables=tables,
+            **({"title": title} if title else {}),
+            **given.how,
+        )
 
 
 @app.command(epilog="Examples: bonmeter table runs.jsonl; bonmeter table a.csv b.csv -n 1-64 -q kl")
