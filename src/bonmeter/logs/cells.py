@@ -227,6 +227,8 @@ def texts(values: Sequence[Any]) -> list[str | None]:
 def _text(value: Value) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if type(value) is int:
+        return str(value)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         content = value[0].get("content")
         if isinstance(content, str):

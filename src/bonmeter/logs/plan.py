@@ -34,6 +34,7 @@ class Choices:
         aggregate: how to make one reward of the scores of steps.
         one_prompt: whether all candidates belong to one prompt that the file does not name.
         ids: fields that identify a candidate.
+        joining: whether these, or else those of the format, are read.
         need_prompt: whether a file that names no prompt is refused.
     """
 
@@ -42,6 +43,7 @@ class Choices:
     aggregate: str | None = None
     one_prompt: bool = False
     ids: tuple[str, ...] = ()
+    joining: bool = False
     need_prompt: bool = True
 
 
@@ -131,7 +133,7 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
     return Plan(
         format=kind,
         columns=columns,
-        ids=_ids(held, kind, choices, resolve),
+        ids=_ids(held, kind, choices, resolve) if choices.joining else {},
         unique={path: _field(path) for path in kind.unique},
         single={path: _field(path) for path in single if path not in fixed},
         where=fixed,

@@ -86,7 +86,8 @@ def read_log(
         raise ValueError(f"aggregate = {aggregate!r}: expected one of {', '.join(AGGREGATES)}")
     _reject_repeated([*files, *([] if rewards is None else [rewards])])
     chosen = _known(columns or {})
-    choices = Choices(chosen, dict(where or {}), aggregate, one_prompt, _ids(join_on))
+    ids, joining = _ids(join_on), rewards is not None
+    choices = Choices(chosen, dict(where or {}), aggregate, one_prompt, ids, joining)
     notes = _Notes(say)
     shared = Shared()
     tables = [_read(os.fspath(file), choices, shared, notes) for file in files]
@@ -97,7 +98,9 @@ def read_log(
     candidates = assembled(filled)
     if rewards is not None:
         ids = choices.ids or tuple(tables[0].plan.ids)
-        asked = Choices(_rewards_only(choices.columns), {}, aggregate, ids=ids, need_prompt=False)
+        asked = Choices(
+            _rewards_only(choices.columns), {}, aggregate, ids=ids, joining=True, need_prompt=False
+        )
         scores = assembled([_read(os.fspath(rewards), asked, shared, notes)])
         candidates = with_rewards(candidates, scores, join_on, notes.add)
     table = finished(candidates, shared, notes.add)

@@ -24,7 +24,7 @@ from bonmeter.logs.sources import is_zip, zip_members
 
 __all__ = ["Records", "Row", "open_records"]
 
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 2_000
 DELIMITED = {",": "CSV", "\t": "tab-separated", ";": "CSV with semicolons"}
 """Delimiter -> what messages call such a file."""
 
@@ -41,12 +41,14 @@ class Row(NamedTuple):
         item: which entry of an array it is, counted from 1; 0 outside arrays.
         data: the record.
         within: path of the record within the value of that line, "" if it is that value.
+        size: characters that it takes, 0 if not known.
     """
 
     line: int
     item: int
     data: Record
     within: str = ""
+    size: int = 0
 
 
 class Records(NamedTuple):
@@ -164,7 +166,7 @@ def _json_lines(stream: IO[bytes], name: str, line: int, first: bytes) -> Iterat
         if not text:
             continue
         try:
-            yield Row(number, 0, _record(DECODER.decode(text)))
+            yield Row(number, 0, _record(DECODER.decode(text)), size=len(text))
         except json.JSONDecodeError:  # several in a line, or one that goes on in the next
             yield from _json_values(_text(data + stream.read(), name, number), name, number)
         except (ValueError, RecursionError) as error:
@@ -223,7 +225,7 @@ class _Cursor:
         line = self.line
         try:
             value, position = DECODER.raw_decode(self.text, self.position)
-            row = Row(line, item, _record(value))
+            row = Row(line, item, _record(value), size=position - self.position)
         except (ValueError, RecursionError) as error:
             raise self.problem(item, self._reason(error)) from None
         self._advance(position)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
 
 __all__ = ["FileTable", "Shared", "read_file"]
 
-CHUNK = 20_000
-"""Records that are in memory as objects at a time."""
+CHUNK, CHARACTERS = 20_000, 10_000_000
+"""Records, or characters of them, that are in memory as objects at a time."""
 
 CUT_OFF = {"length", "max_tokens"}
 """Reasons to finish that mean the limit of tokens was reached."""
@@ -224,8 +225,25 @@ def _digest(token_ids: Value) -> int:
     """A name for a sequence of tokens; 0 where there is none."""
     if token_ids is None:
         return 0
-    name = hashlib.blake2b(repr(token_ids).encode(), digest_size=8).digest()
-    return int.from_bytes(name, "big") >> 1
+    try:
+        data = array.array("q", token_ids).tobytes()
+    except (OverflowError, TypeError):  # no list of integers
+        data = repr(token_ids).encode()
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in lists that fit in memory."""
+    chunk: list[Row] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += row.size
+        if len(chunk) == CHUNK or size > CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _strings(values: Sequence[str | None]) -> pa.Array:
@@ -257,15 +275,14 @@ def read_file(
         >>> table.columns["reward"]
         [array([1, 2, 4])]
     """
-    rows = iter(records.rows)
-    chunk = list(islice(rows, CHUNK))
-    if not chunk:
+    chunks = _chunks(records.rows)
+    first = next(chunks, None)
+    if first is None:
         raise records.problem(None, "it holds no records")
-    table = FileTable(records, make_plan(records, chunk, choices), choices, shared)
-    while chunk:
+    table = FileTable(records, make_plan(records, first, choices), choices, shared)
+    for chunk in chain((first,), chunks):
         table.add(chunk)
         progress(table.size)
-        chunk = list(islice(rows, CHUNK))
     if table.size == table.skipped == 0:
         raise records.problem(None, "it holds no candidates")
     return table
