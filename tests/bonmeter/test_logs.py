@@ -216,7 +216,7 @@ def test_what_is_said() -> None:
     said: list[str] = []
     table = read(DATA / "inspect_log.json", say=said.append)
     assert table.attrs["notes"] == said
-    assert "recognised Inspect log (JSON): 4 candidates of 1 prompts" in said[0]
+    assert "recognised Inspect log (JSON): 4 candidates of 1 prompt;" in said[0]
     assert "reward from scores.match.value" in said[0]
     assert "sampled with temperature 0.7" in said[-1]
 
@@ -240,7 +240,7 @@ def test_a_reward_may_be_null() -> None:
         say=said.append,
     )
     assert np.isnan(table["reward"]).tolist() == [False] * 3 + [True] + [False] * 4
-    assert any("1 candidates without reward" in line for line in said)
+    assert any("1 candidate without reward" in line for line in said)
 
 
 # --- Containers --------------------------------------------------------------------------------
@@ -279,6 +279,7 @@ CONTAINERS: dict[str, bytes] = {
     "BOM": b"\xef\xbb\xbf" + lines(*FLAT).encode(),
     "UTF-16": lines(*FLAT).encode("utf-16"),
     "CSV": csv_text().encode(),
+    "CSV with an index": pd.DataFrame(FLAT).to_csv().encode(),
     "CSV with CRLF and BOM": b"\xef\xbb\xbf" + csv_text(end="\r\n").encode(),
     "semicolons": csv_text(";").encode(),
     "tabs": csv_text("\t").encode(),
@@ -564,6 +565,17 @@ def test_a_call_written_twice_is_refused(tmp_path: Path) -> None:
 
 # --- Rewards, wherever they are ----------------------------------------------------------------
 
+
+def test_log_probs_of_tokens_are_summed(tmp_path: Path) -> None:
+    values = [[-0.5, -0.25], [{"token": "a", "logprob": -0.5}], [None, -1.0], [-9999.0], [], -2]
+    rows = [{"prompt": "p", "reward": 1, "logprobs": value} for value in values]
+    table = read(written(tmp_path, lines(*rows)))
+    np.testing.assert_array_equal(table["log_prob"], [-0.75, -0.5, NAN, NAN, NAN, -2])
+    rows[1]["logprobs"] = [["a"]]
+    with pytest.raises(LogProblem, match=r"line 2: field logprobs: expected token log-prob.*'a'"):
+        read(written(tmp_path, lines(*rows)))
+
+
 REWARD_PLACES: dict[str, tuple[Record, dict[str, str]]] = {
     "beside the text": (vllm(output(reward=2.0), output(reward=0.5)), {}),
     "another name": (
@@ -578,6 +590,10 @@ REWARD_PLACES: dict[str, tuple[Record, dict[str, str]]] = {
     "one of several, by its name": (
         vllm(*({"text": "a", "reward": {"help": r, "safe": 0}} for r in (2.0, 0.5))),
         {"reward": "help"},
+    ),
+    "deeper, beside other things": (
+        vllm(*({"text": "a", "info": {"reward": {"value": r, "by": "rm"}}} for r in (2, 0.5))),
+        {},
     ),
     "a name that is none of a reward": (
         vllm(*({"text": "a", "quality": r} for r in (2.0, 0.5))),
@@ -876,7 +892,7 @@ def test_cut_off_responses_are_counted() -> None:
     said: list[str] = []
     read(VLLM_FILE, say=said.append)
     assert any(
-        line.endswith("1 responses cut off at the limit of tokens: part of that policy as drawn")
+        line.endswith("1 response cut off at the limit of tokens: part of that policy as drawn")
         for line in said
     )
 

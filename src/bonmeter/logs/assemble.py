@@ -127,7 +127,7 @@ def _prompts_apart(
     if not shared.any():
         return prompts
     say(f"{int(several.sum())} prompts have one text and several ids: told apart by them")
-    named = prompts.astype(str).where(~shared, prompts.astype(str) + " [" + keys + "]")
+    named = prompts.astype(str).where(~shared, prompts.astype(str) + " [" + keys.fillna("") + "]")
     return named.astype("category")
 
 

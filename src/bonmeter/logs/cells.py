@@ -177,15 +177,12 @@ def log_probs(values: Sequence[Any]) -> NDArray[np.float64]:
         if isinstance(value, bool):
             raise ValueError(f"expected a log-probability, got {value}")
         if isinstance(value, list):
-            value = token_sum(value, "") if value else None
+            value = _sum_of(value)
         if value == -np.inf or (isinstance(value, str) and value.strip().lower() == "-inf"):
             raise ValueError("expected a finite log-probability, as what was drawn has, got -inf")
         return _number(value)
 
-    try:
-        array = numbers(values, parse).astype(np.float64, copy=False)
-    except FieldProblem as error:
-        raise CellProblem(0, str(error)) from None
+    array = numbers(values, parse).astype(np.float64, copy=False)
     positive = array > ROUNDING
     if positive.any():
         index = int(np.argmax(positive))
@@ -193,6 +190,15 @@ def log_probs(values: Sequence[Any]) -> NDArray[np.float64]:
             index, f"expected a log-probability, at most 0, got {shown(values[index])}"
         )
     return np.where(array == UNKNOWN, np.nan, np.minimum(array, 0.0))
+
+
+def _sum_of(tokens: list[Value]) -> float | None:
+    """The log-probability of a response from those of its tokens: numbers, or objects with one."""
+    values = [token.get("logprob") if isinstance(token, dict) else token for token in tokens]
+    try:
+        return token_sum(values, "of tokens") if values else None
+    except FieldProblem as error:
+        raise ValueError(str(error).partition(": ")[2]) from None
 
 
 def token_counts(values: Sequence[Any]) -> NDArray[np.float64]:

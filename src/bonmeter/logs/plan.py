@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bonmeter.logs.discover import candidate_paths
 from bonmeter.logs.formats.base import Column, Derived, Format
 from bonmeter.logs.formats.known import FORMATS
-from bonmeter.logs.generic import candidate_paths, generic
+from bonmeter.logs.generic import generic
 from bonmeter.logs.paths import Getter, Record, getter, has, is_spread
 from bonmeter.logs.problems import LogProblem, shown
 from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
@@ -116,7 +117,7 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
     held = [row.data for row in inner]
     kind = known or generic(held)
     rewards = _asked(records, inner, kind.rewards)
-    resolve = _resolver(records, held, rewards)
+    resolve = _resolver(records, held, [*rewards, *candidate_paths(held, _axis(kind))])
     columns = {name: resolve(path) for name, path in choices.columns.items()}
     for name, column in kind.columns.items():
         if name not in columns and _present(held, column):
@@ -196,6 +197,14 @@ def _asked(
         raise
 
 
+def _axis(kind: Format) -> str | None:
+    """The list of objects in which a format has its candidates, None if it has no such list."""
+    response = kind.columns.get("response", "")
+    path = response.path if isinstance(response, Derived) else response
+    axis, _, below = path.partition("[].")
+    return axis if below else None
+
+
 def _field(column: Column) -> Field:
     if isinstance(column, Derived):
         return Field(column.path, column.function, is_spread(column.path))
@@ -225,10 +234,10 @@ def _sampling(whole: Sequence[Record]) -> Iterator[str]:
 
 
 def _resolver(
-    records: Records, held: Sequence[Record], rewards: Sequence[str]
+    records: Records, held: Sequence[Record], paths: Sequence[str]
 ) -> Callable[[str], Field]:
     """A function that finds a field by path, or by a name that only one path has."""
-    known = dict.fromkeys([*rewards, *candidate_paths(held)])
+    known = dict.fromkeys(paths)
 
     def resolve(name: str) -> Field:
         if any(name in record for record in held) and f"{name}[]" not in known:

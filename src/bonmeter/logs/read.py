@@ -175,24 +175,33 @@ def _described(table: FileTable) -> Iterator[str]:
         f"{name} from {plan.columns[name].path}" for name in CANONICAL if name in plan.columns
     )
     yield (
-        f"recognised {plan.format.name} ({table.records.container}): {table.size:,} candidates "
-        f"of {prompts:,} prompts; {fields}"
+        f"recognised {plan.format.name} ({table.records.container}): "
+        f"{counted(table.size, 'candidate')} of {counted(prompts, 'prompt')}; {fields}"
     )
-    for count, what in (
-        (table.skipped, "records left out by the values asked for"),
-        (table.empty, "records without candidates"),
-        (table.cut_off, "responses cut off at the limit of tokens: part of that policy as drawn"),
+    for count, noun, what in (
+        (table.skipped, "record", " left out by the values asked for"),
+        (table.empty, "record", " without candidates"),
+        (
+            table.cut_off,
+            "response",
+            " cut off at the limit of tokens: part of that policy as drawn",
+        ),
     ):
         if count:
-            yield f"{count:,} {what}"
+            yield counted(count, noun) + what
     for name, none in MISSING.items():
         missing = _missing(table, name)
         if missing == table.size:
             yield none
         elif missing:
-            yield f"{missing:,} candidates without {name}"
+            yield f"{counted(missing, 'candidate')} without {name}"
     if plan.notes:
         yield f"assumed: {'; '.join(plan.notes)}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 MISSING = {

@@ -298,12 +298,11 @@ def _delimited_rows(data: Iterable[bytes], name: str, line: int, delimiter: str)
 
 
 def _header(cells: list[str], name: str, line: int) -> list[str]:
-    cells = [cell.strip() for cell in cells]
-    if len(set(cells)) != len(cells) or "" in cells:
-        twice = next((cell for cell in cells if cells.count(cell) > 1), "")
-        problem = f"column {twice}: named twice" if twice else "a column has no name"
-        raise LogProblem(f"{name}, line {line}: {problem}")
-    return cells
+    names = [cell.strip() or f"column {index}" for index, cell in enumerate(cells, 1)]
+    twice = next((each for each in names if names.count(each) > 1), None)
+    if twice is not None:
+        raise LogProblem(f"{name}, line {line}: column {twice}: named twice")
+    return names
 
 
 def _parquet(stream: IO[bytes], name: str) -> Iterator[Row]:

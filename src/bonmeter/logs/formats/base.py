@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bonmeter.logs.paths import Record, getter, has
+from bonmeter.logs.paths import Record, has
 
-__all__ = ["Column", "Derived", "Format", "is_reward", "leaves", "reward_paths"]
-
-REWARD = re.compile(r"(^|[_\-\s])(reward|score)s?($|[_\-\s\d])", re.IGNORECASE)
-"""Names that a column of rewards may have."""
-
-NOT_THE_PROXY = re.compile(r"^(gold|true)[_\-\s]", re.IGNORECASE)
+__all__ = ["Column", "Derived", "Format"]
 
 
 @dataclass(frozen=True)
@@ -78,54 +72,3 @@ class Format:
         return all(has(record, path) for path in self.holds) and not any(
             has(record, path) for path in self.lacks
         )
-
-
-def reward_paths(candidates: str) -> Callable[[Sequence[Record]], list[str]]:
-    """A search for fields with a reward's name: in the candidates, or lists beside them.
-
-    Args:
-        candidates: path of the list of candidates.
-
-    Examples:
-        >>> reward_paths("outputs[]")([{"outputs": [{"reward": 1.0}]}])
-        ['outputs[].reward']
-    """
-
-    def search(records: Sequence[Record]) -> list[str]:
-        found: dict[str, None] = {}
-        for record in records:
-            for key, value in record.items():
-                if isinstance(value, list) and is_reward(key):
-                    found.update(dict.fromkeys(leaves(f"{key}[]", value)))
-            for candidate in getter(candidates)(record) or ():
-                for key, value in candidate.items() if isinstance(candidate, dict) else ():
-                    if is_reward(key):
-                        found.update(dict.fromkeys(leaves(f"{candidates}.{key}", [value])))
-        return list(found)
-
-    return search
-
-
-def is_reward(name: str) -> bool:
-    """Whether a column of that name may hold rewards by which candidates are selected.
-
-    Examples:
-        >>> is_reward("rm_score"), is_reward("gold_score"), is_reward("underscore")
-        (True, False, False)
-    """
-    return bool(REWARD.search(name)) and not NOT_THE_PROXY.search(name)
-
-
-def leaves(path: str, values: Iterable[Any]) -> Iterator[str]:
-    """Paths of what is no object below `path`, of those values that are not null.
-
-    Examples:
-        >>> list(leaves("reward", [{"help": 1.0, "safe": 0.5}, None]))
-        ['reward.help', 'reward.safe']
-    """
-    for value in values:
-        if isinstance(value, dict):
-            for key, below in value.items():
-                yield from leaves(f"{path}.{key}", [below])
-        elif value is not None:
-            yield path

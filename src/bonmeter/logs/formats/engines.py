@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from bonmeter.logs.formats.base import Derived, Format, reward_paths
+from bonmeter.logs.discover import reward_paths
+from bonmeter.logs.formats.base import Derived, Format
 from bonmeter.logs.logprobs import echo_boundary, openai_log_prob, token_sum, vllm_log_prob
 from bonmeter.logs.paths import Record
 from bonmeter.logs.problems import FieldProblem, Value
@@ -50,7 +52,7 @@ VLLM = Format(
         "finish": "outputs[].finish_reason",
         "token_ids": "outputs[].token_ids",
     },
-    rewards=reward_paths("outputs[]"),
+    rewards=partial(reward_paths, axis="outputs"),
     ids=("request_id", "outputs[].index"),
     assumed=(
         VLLM_DEFAULT,
@@ -106,7 +108,7 @@ OPENAI_CHAT = Format(
         "tokens": Derived("choices[].logprobs", _chat_tokens),
         "finish": "choices[].finish_reason",
     },
-    rewards=reward_paths("choices[]"),
+    rewards=partial(reward_paths, axis="choices"),
     ids=("id", "choices[].index"),
     unique=("id",),
     assumed=(ONE_CALL, AS_SAMPLED, PREFIXES),
@@ -197,7 +199,7 @@ OPENAI_COMPLETIONS = Format(
         "tokens": Derived("choices[].logprobs", lambda r: [part[2] for part in _completion(r)[1]]),
         "finish": "choices[].finish_reason",
     },
-    rewards=reward_paths("choices[]"),
+    rewards=partial(reward_paths, axis="choices"),
     ids=("id", "choices[].index"),
     unique=("id",),
     assumed=(ONE_CALL, AS_SAMPLED, PREFIXES),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bonmeter.logs.formats.base import Derived, Format, leaves
+from bonmeter.logs.discover import reward_paths
+from bonmeter.logs.formats.base import Derived, Format
 from bonmeter.logs.logprobs import openai_log_prob
 from bonmeter.logs.paths import Record, getter
 from bonmeter.logs.problems import Value
@@ -74,11 +75,8 @@ def _samples(log: Record) -> Iterator[tuple[str, Record]]:
 
 
 def _scorers(samples: Sequence[Record]) -> list[str]:
-    found: dict[str, None] = {}
-    for sample in samples:
-        for scorer, score in (sample.get("scores") or {}).items():
-            found.update(dict.fromkeys(leaves(f"scores.{scorer}.value", [score.get("value")])))
-    return list(found)
+    """Values of scorers: numbers, verdicts, or objects of several."""
+    return [path for path in reward_paths(samples, axis="") if ".value" in path]
 
 
 def _first_choice(sample: Record) -> Record:
