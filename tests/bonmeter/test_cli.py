@@ -13,9 +13,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from bonmeter import analytical_kl, kl_estimator, runs
+from bonmeter import analytical_kl, kl_estimator, read_log
 from bonmeter.cli.app import app
-from bonmeter.logs.read import read_log
+from bonmeter.runs.compare import compare
+from bonmeter.runs.diagnose import diagnose
+from bonmeter.runs.frontier import frontier
+from bonmeter.runs.plan import plan, pool_size
+from bonmeter.runs.summary import per_prompt, summarise
 
 DATA = Path(__file__).parent / "data" / "logs"
 SCORED = str(DATA / "vllm_request_outputs_with_reward.jsonl")
@@ -69,14 +73,14 @@ def candidates(log: str) -> pd.DataFrame:
 
 def test_table_prints_what_summarise_returns(log: str, candidates: pd.DataFrame) -> None:
     result = run("table", log, "-n", "1-3,8", "-n", "4", "--json", "--level", "0.9")
-    expected = runs.summarise(candidates, [1, 2, 3, 4, 8], level=0.9)
+    expected = summarise(candidates, [1, 2, 3, 4, 8], level=0.9)
     assert_same(rows(result), expected)
     assert json.loads(result.stdout)["notes"][0].startswith(log)
 
 
 def test_table_of_each_prompt_as_csv(log: str, candidates: pd.DataFrame) -> None:
     result = run("table", log, "-n", "4", "-q", "reward", "--per-prompt", "--csv")
-    expected = runs.per_prompt(candidates, 4, quantities=["reward"])
+    expected = per_prompt(candidates, 4, quantities=["reward"])
     assert result.stdout == expected.to_csv(index=False, lineterminator="\n")
 
 
@@ -100,18 +104,18 @@ def test_compare_frontier_plan_and_diagnose(
     other.astype({"prompt": str}).to_parquet(second)
     assert_same(
         rows(run("compare", log, str(second), "-n", "2", "--json")),
-        runs.compare(candidates, other, [2]),
+        compare(candidates, other, [2]),
     )
-    assert_same(rows(run("frontier", log, "-n", "2", "--json")), runs.frontier(candidates, [2]))
+    assert_same(rows(run("frontier", log, "-n", "2", "--json")), frontier(candidates, [2]))
     assert_same(
         rows(run("plan", log, "--target", "win_rate=0.7", "--target", "kl=1", "--json")),
-        runs.plan(candidates, {"win_rate": 0.7, "kl": 1.0}),
+        plan(candidates, {"win_rate": 0.7, "kl": 1.0}),
     )
     assert_same(
         rows(run("plan", log, "--width", "0.5", "-n", "2", "-q", "reward", "--json")),
-        runs.pool_size(candidates, [2], 0.5, quantities=["reward"]),
+        pool_size(candidates, [2], 0.5, quantities=["reward"]),
     )
-    assert_same(rows(run("diagnose", log, "--json")), runs.diagnose(candidates))
+    assert_same(rows(run("diagnose", log, "--json")), diagnose(candidates))
     for command in (["compare", log, str(second)], ["plan", log, "--target", "kl=1"]):
         assert run(*command).exit_code == 0
 

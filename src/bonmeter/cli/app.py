@@ -92,10 +92,12 @@ def table(
     numbers = whole_numbers(n)
     with one_line_problems():
         candidates = given.read(files)
-        from bonmeter import runs
+        from bonmeter.runs.summary import per_prompt as by_prompt
+        from bonmeter.runs.summary import summarise
 
-        call = runs.per_prompt if per_prompt else runs.summarise
-        result = call(candidates, numbers, quantities=quantity or None, **given.how)
+        result = (by_prompt if per_prompt else summarise)(
+            candidates, numbers, quantities=quantity or None, **given.how
+        )
         rows = ["prompt", "n"] if per_prompt else ["n"]
         given.emit(result, lambda: summary_text(result, rows))
 
@@ -117,9 +119,9 @@ def compare(
     numbers = whole_numbers(n)
     with one_line_problems():
         tables = given.read([first]), given.read([second])
-        from bonmeter import runs
+        from bonmeter.runs.compare import compare as compared
 
-        result = runs.compare(*tables, numbers, at=at, quantities=quantity or None, **given.how)
+        result = compared(*tables, numbers, at=at, quantities=quantity or None, **given.how)
         given.emit(result, lambda: summary_text(result, ["n"]))
 
 
@@ -130,9 +132,9 @@ def frontier(files: Files, *, n: N = [], given: Given) -> None:  # noqa: B006
     numbers = whole_numbers(n)
     with one_line_problems():
         candidates = given.read(files)
-        from bonmeter import runs
+        from bonmeter.runs.frontier import frontier as against_kl
 
-        result = runs.frontier(candidates, numbers, **given.how)
+        result = against_kl(candidates, numbers, **given.how)
         given.emit(result, lambda: plain_text(result))
 
 
@@ -163,12 +165,13 @@ def plan(
         raise typer.BadParameter("--width needs -n and --quantity")
     with one_line_problems():
         candidates = given.read(files)
-        from bonmeter import runs
+        from bonmeter.runs.plan import plan as smallest_n
+        from bonmeter.runs.plan import pool_size
 
         if width is None or numbers is None:
-            result = runs.plan(candidates, targets, **given.how)
+            result = smallest_n(candidates, targets, **given.how)
         else:
-            result = runs.pool_size(candidates, numbers, width, quantities=quantity, **given.how)
+            result = pool_size(candidates, numbers, width, quantities=quantity, **given.how)
         given.emit(result, lambda: plain_text(result))
 
 
@@ -178,9 +181,9 @@ def diagnose(files: Files, *, given: Given) -> None:
     """What in a log may mislead: ties, duplicates, log-probabilities that cannot be right."""
     with one_line_problems():
         candidates = given.read(files)
-        from bonmeter import runs
+        from bonmeter.runs.diagnose import diagnose as checked
 
-        result = runs.diagnose(candidates, **given.how)
+        result = checked(candidates, **given.how)
         given.emit(result, lambda: plain_text(result))
 
 
