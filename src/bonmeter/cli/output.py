@@ -151,16 +151,21 @@ def _number(value: float) -> str:
 
 
 def _below(table: pd.DataFrame) -> list[str]:
-    """Each note once, with the quantity and the n it is about."""
-    lines = []
-    for (quantity, note), group in table.groupby(["quantity", "note"], sort=False, observed=True):
-        if note:
-            first, last = group["n"].min(), group["n"].max()
-            span = f"n = {first}" if first == last else f"n = {first} to {last}"
-            lines.append(f"{quantity}, {span}: {note}")
+    """Each note once, with the quantities and the n it is about."""
+    about: dict[str, list[tuple[str, int]]] = {}
+    for notes, quantity, n in zip(table["note"], table["quantity"], table["n"], strict=True):
+        for note in filter(None, notes.split("; ")):
+            about.setdefault(note, []).append((quantity, n))
+    lines = [f"{note} ({_span(cells)})" for note, cells in about.items()]
     if not table["reliable"].all():
-        lines.append("* n exceeds a tenth of a pool of candidates: less reliable")
+        lines.append("* less reliable: n exceeds a tenth of a pool of candidates")
     return ["", *lines] if lines else []
+
+
+def _span(cells: Sequence[tuple[str, int]]) -> str:
+    names = ", ".join(dict.fromkeys(quantity for quantity, _ in cells))
+    n = sorted({n for _, n in cells})
+    return f"{names}; n = {n[0]}" + (f" to {n[-1]}" if len(n) > 1 else "")
 
 
 def plain_text(table: pd.DataFrame) -> str:

@@ -169,31 +169,29 @@ def _progress(name: str, say: Callable[[str], None]) -> Callable[[int], None]:
 
 def _described(table: FileTable) -> Iterator[str]:
     """What was recognised, what is missing, and what was assumed."""
-    plan = table.plan
-    prompts = np.unique(np.concatenate([np.empty(0), *table.columns.get("prompt", [])])).size
+    plan, choices = table.plan, table.choices
     fields = ", ".join(
         f"{name} from {plan.columns[name].path}" for name in CANONICAL if name in plan.columns
     )
-    yield (
-        f"recognised {plan.format.name} ({table.records.container}): "
-        f"{counted(table.size, 'candidate')} of {counted(prompts, 'prompt')}; {fields}"
-    )
-    for count, noun, what in (
-        (table.skipped, "record", " left out by the values asked for"),
-        (table.empty, "record", " without candidates"),
-        (
-            table.cut_off,
-            "response",
-            " cut off at the limit of tokens: part of that policy as drawn",
-        ),
+    what = f"recognised {plan.format.name} ({table.records.container})"
+    if not choices.need_prompt:  # only looked at for its rewards
+        yield f"{what}: {counted(table.size, 'reward')}; {fields}"
+        return
+    codes = np.concatenate([np.empty(0), *table.columns.get("prompt", [])])
+    prompts = counted(np.unique(codes).size, "prompt")
+    yield f"{what}: {counted(table.size, 'candidate')} of {prompts}; {fields}"
+    for count, noun, fate in (
+        (table.skipped, "record", "left out by the values asked for"),
+        (table.empty, "record", "without candidates"),
+        (table.cut_off, "response", "cut off at the limit of tokens: part of that policy as drawn"),
     ):
         if count:
-            yield counted(count, noun) + what
+            yield f"{counted(count, noun)} {fate}"
     for name, none in MISSING.items():
         missing = _missing(table, name)
-        if missing == table.size:
+        if missing == table.size and not (name == "reward" and choices.joining):
             yield none
-        elif missing:
+        elif 0 < missing < table.size:
             yield f"{counted(missing, 'candidate')} without {name}"
     if plan.notes:
         yield f"assumed: {'; '.join(plan.notes)}"
