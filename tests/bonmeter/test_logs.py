@@ -491,6 +491,16 @@ def test_token_ids_of_a_plain_log_count_and_tell_apart(tmp_path: Path) -> None:
     assert table["response"].nunique() == 2
 
 
+def test_logs_with_and_without_log_probs_and_token_ids_are_one(tmp_path: Path) -> None:
+    same = written(tmp_path, lines(vllm(output(cumulative_logprob=-1.0))), "a.jsonl")
+    plain = written(tmp_path, "prompt,reward\np,2\n", "b.csv")
+    named = written(tmp_path, lines({"prompt": "p", "response": "a", "reward": 3}), "c.jsonl")
+    table = read([same, plain, named])
+    np.testing.assert_array_equal(table["log_prob"], [-1.0, NAN, NAN])
+    assert table["response"].isna().tolist() == [False, True, False]
+    assert table["reward"].tolist() == [1.0, 2.0, 3.0]
+
+
 def completions(*choices: tuple[list[str], list[float | None]], **fields: Any) -> Record:  # noqa: ANN401
     return {
         "id": "cmpl-1",

@@ -40,7 +40,7 @@ def assembled(tables: Sequence[FileTable]) -> pd.DataFrame:
     files = np.repeat(np.arange(len(tables), dtype=np.int32), [table.size for table in tables])
     data: dict[str, Any] = {"file": pd.Categorical.from_codes(files, pd.Index(names))}
     for name in dict.fromkeys(name for table in tables for name in table.columns):
-        blank = _blank(next(t.columns[name][0] for t in tables if name in t.columns))
+        blank = _blank(name, next(t.columns[name][0] for t in tables if name in t.columns))
         parts = [c for t in tables for c in t.columns.get(name) or [blank(t.size)]]
         if isinstance(parts[0], pa.Array):
             data[name] = pa.chunked_array(parts).to_pandas()
@@ -53,12 +53,11 @@ def assembled(tables: Sequence[FileTable]) -> pd.DataFrame:
     return table
 
 
-def _blank(chunk: Value) -> Callable[[int], Any]:
+def _blank(name: str, chunk: Value) -> Callable[[int], Any]:
     """A function that makes a column like `chunk` with nothing in it."""
     if isinstance(chunk, pa.Array):
         return lambda size: pa.nulls(size, pa.large_string())
-    empty = 0 if chunk.dtype.kind == "i" and chunk.dtype != np.int64 else np.nan
-    return lambda size: np.full(size, empty)
+    return lambda size: np.full(size, np.nan if name in NUMBERS else 0)
 
 
 def _as_one(name: str, parts: Sequence[Any], files: Sequence[str]) -> Numbers:
