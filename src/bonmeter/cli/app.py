@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,6 +65,7 @@ def report(
         candidates = given.read(files)
         from bonmeter.report.write import write_report
 
+        heading: dict[str, Any] = {"title": title} if title else {}
         write_report(
             candidates,
             output,
@@ -73,7 +74,7 @@ def report(
             notes=given.notes,
             command=shlex.join(["bonmeter", *sys.argv[1:]]),
             tables=tables,
-            **({"title": title} if title else {}),
+            **heading,
             **given.how,
         )
 
