@@ -146,6 +146,5 @@ def _responses_apart(table: pd.DataFrame, say: Callable[[str], None]) -> pd.Seri
         pd.MultiIndex.from_frame(several[["prompt", "response"]])
     )
     names = [f"{t} [tokens {i:016x}]" for t, i in zip(responses[where], ids[where], strict=True)]
-    changed = responses.copy()
-    changed[where] = names
-    return changed
+    named = pd.Series(names, index=responses.index[where], dtype=responses.dtype)
+    return responses.mask(where).fillna(named)
