@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from bonmeter.cli.app import app
 from bonmeter.logs.formats.known import FORMATS
 from bonmeter.logs.generic import CANONICAL
-from tests.runs import ROOT
+from tests.runs import ROOT, copy_project, planned, run_snakemake, succeed
 
 TEXT = (ROOT / "docs/own_samples.md").read_text(encoding="utf-8")
 
@@ -45,3 +48,38 @@ def test_options_exist() -> None:
 
 def test_exit_codes() -> None:
     assert first_cells(section("Exit codes"))[1:] == ["0", "1", "2", "3", "4"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("samples"))
+
+
+def test_the_pipeline_reports_on_logs(project: Path) -> None:
+    logs = "[tests/bonmeter/data/logs/vllm_request_outputs_with_reward.jsonl, more.csv]"
+    (project / "more.csv").write_text("prompt,reward\nWhat is 17 + 25?,0\n", encoding="utf-8")
+    asked = ("samples", "--config", f"samples={logs}")
+    succeed(project, *asked)
+    page = (project / "results/samples/report.html").read_text(encoding="utf-8")
+    assert "more.csv" in page
+    assert (project / "results/samples/summary.csv").is_file()
+    said = (project / "logs/samples.log").read_text(encoding="utf-8")
+    assert "recognised vLLM request outputs (JSON Lines): 8 candidates" in said
+    assert planned(project, *asked) == {}
+    (project / "more.csv").write_text("prompt,reward\nWhat is 17 + 25?,1\n", encoding="utf-8")
+    assert planned(project, *asked) == {"samples": 1}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([], "samples: expected a log, as in --config samples=my.jsonl"),
+        (["--config", "samples=3"], "samples = 3: expected the path of a log, or a list"),
+        (["--config", "samples=[a, a]"], "expected the path of a log, or a list of different"),
+        (["--config", "samples=none.jsonl"], "none.jsonl"),
+    ],
+)
+def test_what_is_no_log_is_refused(project: Path, config: list[str], message: str) -> None:
+    done = run_snakemake(project, "samples", *config)
+    assert done.returncode == 1
+    assert message in done.stdout
