@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 
 # Extras of pyproject.toml: those of the locked environment, and those that the library's tests need.
 LOCKED := certify dev pipeline test
-LIBRARY := certify test
+LIBRARY := certify cli test
 
 VENV := .venv
 READY := $(VENV)/.ready

@@ -17,6 +17,7 @@ include: "workflow/rules/studies.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/samples.smk"
 
 
 rule all:

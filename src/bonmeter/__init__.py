@@ -25,10 +25,12 @@ PUBLIC = {
     "kl_gap_bounds": "bounds.evaluate",
     "kl_interval": "pools.estimate",
     "mean_interval": "pools.estimate",
+    "read_log": "logs.read",
     "rewind_and_repeat": "exact.tradeoff",
     "tilted_tradeoff": "exact.tradeoff",
     "win_rate_gap": "exact.values",
     "win_rate_gap_bounds": "bounds.evaluate",
+    "write_log": "logs.write",
 }
 """Public name -> the module that holds it; `__init__.pyi` tells type checkers the same."""
 

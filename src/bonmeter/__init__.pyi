@@ -12,6 +12,8 @@ from bonmeter.exact.values import exact_kl as exact_kl
 from bonmeter.exact.values import exact_win_rate as exact_win_rate
 from bonmeter.exact.values import kl_gap as kl_gap
 from bonmeter.exact.values import win_rate_gap as win_rate_gap
+from bonmeter.logs.read import read_log as read_log
+from bonmeter.logs.write import write_log as write_log
 from bonmeter.policies.implicit import GeometricPolicy as GeometricPolicy
 from bonmeter.policies.implicit import UniformPolicy as UniformPolicy
 from bonmeter.policies.listed import Policy as Policy

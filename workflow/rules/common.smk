@@ -75,6 +75,19 @@ def full_study(name):
     return in_project(f"study/{name}.csv")
 
 
+def logs_of_samples(wildcards):
+    """Your own logs, which must be named to be analysed."""
+    if not config["samples"]:
+        raise WorkflowError("samples: expected a log, as in --config samples=my.jsonl")
+    return config["samples"]
+
+
+def report_templates():
+    """What the page about a run is made of, besides Python."""
+    folder = ROOT / "src/bonmeter/report/templates"
+    return [in_project(path.relative_to(ROOT)) for path in sorted(folder.iterdir())]
+
+
 def listed(paths):
     """The files of an input, which may be one."""
     return [paths] if isinstance(paths, str) else list(paths)

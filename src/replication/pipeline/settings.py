@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = ["Config", "PolicyOf", "schema_text"]
 
@@ -288,8 +288,20 @@ class Rivals(_Mapping):
     )
 
 
+LogPath = Annotated[str, Field(min_length=1, description="the path of a log")]
+Logs = LogPath | Annotated[list[LogPath], Field(description="a list of paths of logs")]
+
+
+def _paths(samples: object) -> object:
+    """The paths of logs, of which there may be one."""
+    paths = [samples] if isinstance(samples, str) else samples
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
+        raise ValueError("expected paths")
+    return _all_different(paths)
+
+
 class Config(_Mapping):
-    """A mapping with the keys seed, study, studies, n_grid, certification, simulation, concentration, rivals and policies."""  # noqa: E501
+    """A mapping with the keys seed, study, studies, n_grid, certification, simulation, concentration, rivals, samples and policies."""  # noqa: E501
 
     seed: int = Field(
         ge=0,
@@ -305,6 +317,9 @@ class Config(_Mapping):
     simulation: Simulation
     concentration: Concentration
     rivals: Rivals
+    samples: Annotated[list[LogPath], BeforeValidator(_paths, json_schema_input_type=Logs)] = Field(
+        description="the path of a log, or a list of different ones"
+    )
     policies: dict[PolicyName, Policy] = Field(
         min_length=1, description="a mapping of at least one policy, by name"
     )

@@ -1,0 +1,146 @@
+"""The bytes of a log: a file or standard input, decompressed as often as it was compressed."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from bonmeter.logs.problems import LogProblem
+
+__all__ = ["STANDARD_INPUT", "is_zip", "open_source", "source_name", "zip_members"]
+
+STANDARD_INPUT = "-"
+
+DECOMPRESS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+"""First bytes of a compressed file -> what reads it."""
+
+DEEPEST = 8
+"""How often a file may be compressed."""
+
+ZSTANDARD = b"\x28\xb5\x2f\xfd"
+
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def source_name(path: str) -> str:
+    """What messages call the file.
+
+    Examples:
+        >>> source_name("-")
+        '<stdin>'
+    """
+    return "<stdin>" if path == STANDARD_INPUT else path
+
+
+@contextmanager
+def open_source(path: str) -> Iterator[IO[bytes]]:
+    """The decompressed bytes of `path`, which may be `-` for standard input, without a BOM.
+
+    Args:
+        path: the file; gzip, bzip2 and xz are found by content, also one within another.
+
+    Yields:
+        A buffered binary stream.
+
+    Raises:
+        LogProblem: if the file cannot be opened or decompressed, then or while it is read.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a").write_bytes(gzip.compress(gzip.compress(b"text")))
+        ...     with open_source(f"{folder}/a") as stream:
+        ...         stream.read()
+        b'text'
+    """
+    try:
+        with _raw(path) as raw:
+            yield _without_bom(_decompressed(raw))
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+        raise LogProblem(
+            f"{source_name(path)}: the compressed data are cut off or damaged ({error})"
+        ) from None
+    except OSError as error:
+        raise LogProblem(f"{source_name(path)}: cannot be read ({error.strerror})") from None
+
+
+@contextmanager
+def _raw(path: str) -> Iterator[IO[bytes]]:
+    if path == STANDARD_INPUT:
+        yield sys.stdin.buffer
+    else:
+        with Path(path).open("rb") as stream:
+            yield stream
+
+
+def _decompressed(stream: IO[bytes]) -> IO[bytes]:
+    for _ in range(DEEPEST):
+        buffered = _buffered(stream)
+        start = buffered.peek(8)
+        if start.startswith(ZSTANDARD):
+            raise OSError(0, "it is compressed with zstd: decompress it first")
+        opener = next((DECOMPRESS[magic] for magic in DECOMPRESS if start.startswith(magic)), None)
+        if opener is None:
+            return buffered
+        stream = opener(buffered)
+    raise OSError(0, f"it is compressed more than {DEEPEST} times over")
+
+
+def _buffered(stream: IO[bytes]) -> io.BufferedReader:
+    if isinstance(stream, io.BufferedReader):
+        return stream
+    return io.BufferedReader(stream)  # type: ignore[arg-type]
+
+
+def _without_bom(stream: IO[bytes]) -> IO[bytes]:
+    start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]
+    if start.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+    elif start.startswith(UTF_16):
+        return io.BufferedReader(io.BytesIO(_from_utf_16(stream.read())))
+    return stream
+
+
+def _from_utf_16(data: bytes) -> bytes:
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError as error:
+        raise OSError(0, f"not UTF-16 text, as which it begins: {error}") from None
+
+
+def is_zip(stream: IO[bytes]) -> bool:
+    """Whether the stream begins as a zip archive does.
+
+    Examples:
+        >>> is_zip(io.BufferedReader(io.BytesIO(b"PAR1")))
+        False
+    """
+    return bool(stream.peek(4)[:4] == b"PK\x03\x04")  # type: ignore[attr-defined]
+
+
+def zip_members(stream: IO[bytes]) -> dict[str, bytes]:
+    """The members of a zip archive by name.
+
+    Examples:
+        >>> packed = io.BytesIO()
+        >>> with zipfile.ZipFile(packed, "w") as archive:
+        ...     archive.writestr("a.json", "{}")
+        >>> zip_members(io.BytesIO(packed.getvalue()))
+        {'a.json': b'{}'}
+    """
+    with zipfile.ZipFile(io.BytesIO(stream.read())) as archive:
+        return {name: archive.read(name) for name in sorted(archive.namelist())}
