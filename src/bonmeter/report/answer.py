@@ -56,6 +56,8 @@ class Answer(NamedTuple):
     half: int
     """Prompts that make up half of the excess, fewest first."""
     win_rate: Value
+    win_formula: Value
+    """The win rate if nothing tied."""
     worth: str
     first: Value
     """Worth of one draw."""
@@ -99,6 +101,7 @@ def answer(found: Findings, look: Lookup) -> Answer:
         repeated=_check(found, "duplicates"),
         half=_half(found, formula.estimate),
         win_rate=look.at("win_rate", n),
+        win_formula=Value(n / (n + 1), unit="%"),
         worth=worth,
         first=look.at(worth, 1),
         last=look.at(worth, n),
@@ -113,11 +116,9 @@ def answer(found: Findings, look: Lookup) -> Answer:
 
 
 def _gain(look: Lookup, worth: str, n: int) -> Value:
-    name = {"reward": "reward_gain", "gold_reward": "gold_gain"}.get(worth)
-    if name:
-        return look.at(name, n)
-    one, best = look.at(worth, 1), look.at(worth, n)
-    return Value(best.estimate - one.estimate, unit=best.unit, reliable=best.reliable)
+    """What best-of-n has beyond one draw; of a verifier the reward is the pass rate."""
+    name = "gold_gain" if worth == "gold_reward" else "reward_gain"
+    return look.at(name, n)._replace(unit=look.unit(worth))
 
 
 def _check(found: Findings, name: str) -> float:

@@ -15,7 +15,19 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.report.numbers import fixed
 from bonmeter.report.scales import Scale, linear, logarithmic, spread_out
 
-__all__ = ["SIZES", "Chart", "Drawing", "Label", "Line", "Mark", "Series", "Size", "Tick", "drawn"]
+__all__ = [
+    "MOST_MARKS",
+    "SIZES",
+    "Chart",
+    "Drawing",
+    "Label",
+    "Line",
+    "Mark",
+    "Series",
+    "Size",
+    "Tick",
+    "drawn",
+]
 
 
 class Size(NamedTuple):
@@ -29,7 +41,7 @@ class Size(NamedTuple):
 SIZES = (Size("wide", 536, 320), Size("narrow", 342, 290))
 TOP, RIGHT, BOTTOM, LEFT = 28, 88, 46, 46
 LINE_HEIGHT = 16
-MOST_MARKS = 20
+MOST_MARKS = 64
 """Beyond so many points, no marks and whiskers."""
 
 
@@ -47,6 +59,10 @@ class Series(NamedTuple):
     """Of each point; all if empty."""
     tags: Sequence[str] = ()
     """Written at the points."""
+    joined: bool = True
+    """Whether the points make a line, and their intervals a band."""
+    said: Sequence[str] = ()
+    """What each point says when it is pointed at."""
 
 
 class Chart(NamedTuple):
@@ -61,6 +77,8 @@ class Chart(NamedTuple):
     x_title: str = "n, candidates drawn for one answer"
     doubling: bool = True
     """Whether the horizontal axis goes in powers of two."""
+    x_decimals: int | None = 0
+    """Of its ticks; what their step needs if None."""
     floor: float | None = None
     """The least that the vertical axis shows, whatever the data."""
     percent: bool = False
@@ -92,6 +110,7 @@ class Mark(NamedTuple):
     high: float
     hollow: bool
     tag: str
+    said: str
 
 
 class Label(NamedTuple):
@@ -130,7 +149,7 @@ def drawn(chart: Chart, size: Size) -> Drawing:
         >>> [tick.text for tick in drawing.x_ticks], [tick.text for tick in drawing.y_ticks]
         (['1', '2', '4'], ['0.0', '0.1', '0.2', '0.3', '0.4', '0.5', '0.6'])
         >>> drawing.lines[0].path
-        'M46 276L245 191.3L444 64.3'
+        'M46 274L247 192L448 69'
     """
     left, right, top, bottom = LEFT, size.width - RIGHT, TOP, size.height - BOTTOM
     x = _x_scale(chart, left, right)
@@ -141,8 +160,8 @@ def drawn(chart: Chart, size: Size) -> Drawing:
         right,
         top,
         bottom,
-        tuple(Tick(round(float(x(t)), 1), f"{t:g}") for t in x.ticks if x.low <= t <= x.high),
-        _y_ticks(y, chart.percent),
+        _ticks(x, chart.x_decimals),
+        _ticks(y, None, chart.percent),
         None if chart.thin_from is None else _clipped(float(x(chart.thin_from)), left, right),
         tuple(Line(s.role, path) for s in chart.series if (path := _area(s, x, y))),
         tuple(line for s in chart.series for line in _strokes(s, x, y)),
@@ -169,12 +188,17 @@ def _y_scale(chart: Chart, bottom: float, top: float) -> Scale:
     return linear(low, high, bottom, top, 7)
 
 
-def _y_ticks(y: Scale, percent: bool) -> tuple[Tick, ...]:
-    scale = 100.0 if percent else 1.0
-    step = (y.ticks[1] - y.ticks[0]) * scale
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    unit = " %" if percent else ""
-    return tuple(Tick(round(float(y(t)), 1), fixed(t * scale, decimals) + unit) for t in y.ticks)
+def _ticks(axis: Scale, decimals: int | None, percent: bool = False) -> tuple[Tick, ...]:
+    """Ticks with as many decimals as their step needs, unless they are given."""
+    scale, unit = (100.0, " %") if percent else (1.0, "")
+    if decimals is None:
+        step = (axis.ticks[1] - axis.ticks[0]) * scale
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return tuple(
+        Tick(round(float(axis(tick)), 1), fixed(tick * scale, decimals) + unit)
+        for tick in axis.ticks
+        if decimals or tick * scale == round(tick * scale)
+    )
 
 
 def _points(s: Series, x: Scale, y: Scale) -> tuple[FloatArray, FloatArray]:
@@ -185,6 +209,8 @@ def _points(s: Series, x: Scale, y: Scale) -> tuple[FloatArray, FloatArray]:
 def _strokes(s: Series, x: Scale, y: Scale) -> list[Line]:
     """One stroke, or two: what is reliable, and what is not."""
     at, height = _points(s, x, y)
+    if not s.joined:
+        return []
     if not s.reliable:
         return [Line(s.role, _path(at, height))]
     there = np.isfinite(np.asarray(s.y, dtype=np.float64))
@@ -196,7 +222,7 @@ def _strokes(s: Series, x: Scale, y: Scale) -> list[Line]:
 
 def _area(s: Series, x: Scale, y: Scale) -> str:
     """The band between the ends of the intervals."""
-    if not len(s.lower):
+    if not (len(s.lower) and s.joined):
         return ""
     low, high = (np.asarray(c, dtype=np.float64) for c in (s.lower, s.upper))
     there = np.isfinite(low) & np.isfinite(high)
@@ -212,10 +238,11 @@ def _marks(s: Series, x: Scale, y: Scale) -> list[Mark]:
         return []
     low, high = (c if len(c) else [math.nan] * len(s.y) for c in (s.lower, s.upper))
     rows = zip(s.x, s.y, low, high, s.reliable or [True] * len(s.y), strict=True)
-    tags = s.tags or [""] * len(s.y)
+    none = [""] * len(s.y)
+    words = zip(s.tags or none, s.said or none, strict=True)
     return [
-        Mark(s.role, *(round(float(v), 1) for v in (x(a), y(b), y(c), y(d))), not sure, tag)
-        for (a, b, c, d, sure), tag in zip(rows, tags, strict=True)
+        Mark(s.role, *(round(float(v), 1) for v in (x(a), y(b), y(c), y(d))), not sure, *names)
+        for (a, b, c, d, sure), names in zip(rows, words, strict=True)
         if math.isfinite(b)
     ]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bonmeter.report.charts import Chart, Series
+from bonmeter.report.charts import MOST_MARKS, Chart, Series
 from bonmeter.report.findings import Findings
 from bonmeter.report.lookup import NAMES, Lookup
 from bonmeter.report.numbers import Value, ends, with_unit
@@ -22,6 +22,8 @@ CAPTIONS = {
     "gold_reward": "Selected by reward, judged by gold reward.",
     "reward": "What the selected candidate scores by the reward that selected it.",
     "frontier": "Reward against KL, n at the points; no policy lies above the optimum.",
+    "gold_frontier": "Gold reward against KL, n at the points: where it falls, selecting costs.",
+    "prompts": "Prompts differ: where a policy is sure of its answer, selecting costs little.",
 }
 """Chart -> what it shows."""
 
@@ -54,6 +56,10 @@ def _charts(found: Findings, look: Lookup) -> Iterator[Chart]:
         extra = (best,) if look.has("gold_pass_rate") else ()
         yield _against_n("gold_reward", found, look, extra)
     yield _frontier(found, look)
+    if look.has("gold_reward"):
+        yield _gold_against_kl(found, look)
+    if found.per_prompt["prompt"].nunique() > 2:
+        yield _prompts(found, look)
 
 
 def _contrast(found: Findings, look: Lookup, quantity: str, name: str) -> Series:
@@ -61,10 +67,11 @@ def _contrast(found: Findings, look: Lookup, quantity: str, name: str) -> Series
     return Series(name, "contrast", found.shown, values)
 
 
-def _series(name: str, ns: tuple[int, ...], values: list[Value]) -> Series:
+def _series(name: str, x: Sequence[float], values: list[Value]) -> Series:
     columns = zip(*((v.estimate, v.lower, v.upper, v.reliable) for v in values), strict=True)
     y, lower, upper, reliable = columns
-    return Series(name, "measured", ns, y, lower, upper, reliable)
+    said = [_number(v) for v in values]
+    return Series(name, "measured", x, y, lower, upper, reliable, said=said)
 
 
 def _against_n(
@@ -98,20 +105,14 @@ def _excess(found: Findings, look: Lookup) -> Chart:
 
 
 def _frontier(found: Findings, look: Lookup) -> Chart:
-    table = found.frontier
-    best, optimum = (table[table["curve"] == curve] for curve in ("best-of-n", "optimum"))
-    unit = "%" if look.has("pass_rate") else ""
-    values = [
-        Value(row.estimate, row.lower, row.upper, unit, row.reliable) for row in best.itertuples()
-    ]
-    kl = best["kl"].to_list()
-    thin = [k for k, sure in zip(kl, best["reliable"], strict=True) if not sure]
-    sure = [k for k, sure in zip(kl, best["reliable"], strict=True) if sure]
-    measured = _series("best-of-n", tuple(kl), values)
-    return Chart(
+    optimum = found.frontier[found.frontier["curve"] == "optimum"]
+    name = "pass_rate" if look.has("pass_rate") else "reward"
+    return _against_kl(
         "frontier",
         "What a nat bought",
-        "mean reward of the selected",
+        name,
+        found,
+        look,
         (
             Series(
                 "optimum",
@@ -120,13 +121,67 @@ def _frontier(found: Findings, look: Lookup) -> Chart:
                 optimum["estimate"].to_list(),
                 reliable=optimum["reliable"].to_list(),
             ),
-            measured._replace(tags=[str(n) for n in best["n"]]),
         ),
-        _said("Reward", found.shown, values),
+    )
+
+
+def _gold_against_kl(found: Findings, look: Lookup) -> Chart:
+    return _against_kl(
+        "gold_frontier", "What a nat bought in gold reward", "gold_reward", found, look
+    )
+
+
+def _against_kl(
+    key: str,
+    title: str,
+    quantity: str,
+    found: Findings,
+    look: Lookup,
+    contrast: tuple[Series, ...] = (),
+) -> Chart:
+    """A mean against the mean KL, n at the points."""
+    told = [n for n in found.shown if look.at("kl", n).known and look.at(quantity, n).known]
+    values = [look.at(quantity, n) for n in told]
+    kl = [look.at("kl", n).estimate for n in told]
+    thin = [k for k, v in zip(kl, values, strict=True) if not v.reliable]
+    sure = [k for k, v in zip(kl, values, strict=True) if v.reliable]
+    measured = _series("best-of-n", kl, values)._replace(tags=[str(n) for n in told])
+    return Chart(
+        key,
+        title,
+        TITLES[quantity][1],
+        (*contrast, measured),
+        _said(NAMES[quantity], told, values),
         x_title="KL divergence, nats",
         doubling=False,
-        percent=unit == "%",
+        x_decimals=None,
+        percent=look.unit(quantity) == "%",
         thin_from=(max(sure, default=0.0) + min(thin)) / 2 if thin else None,
+    )
+
+
+def _prompts(found: Findings, look: Lookup) -> Chart:
+    """KL of every prompt at the headline n, the least first."""
+    told = [v for (quantity, _), v in look.prompts().items() if quantity == "kl"]
+    told.sort(key=lambda value: value.estimate)
+    some = np.unique(np.linspace(0, len(told) - 1, min(len(told), MOST_MARKS)).round().astype(int))
+    values = [told[k] for k in some]
+    formula = look.at("kl_formula", found.n).estimate
+    places = [int(k) + 1 for k in some]
+    low, middle, high = (with_unit(told[k]) for k in (0, len(told) // 2, -1))
+    return Chart(
+        "prompts",
+        f"Prompt by prompt, at n = {found.n}",
+        "KL of each prompt, nats",
+        (
+            Series("formula", "contrast", (1, len(told)), (formula, formula)),
+            _series("measured", places, values)._replace(joined=False),
+        ),
+        f"KL of {len(told)} prompts: least {low}, median {middle}, most {high}; formula "
+        f"{with_unit(look.at('kl_formula', found.n))}. All numbers are in the table of prompts.",
+        x_title="prompts, least KL first",
+        doubling=False,
+        floor=0.0,
     )
 
 
@@ -139,11 +194,13 @@ def _thin_from(found: Findings, look: Lookup) -> float | None:
     return math.sqrt(max(sure) * min(thin)) if sure else float(min(thin))
 
 
-def _said(name: str, ns: tuple[int, ...], values: list[Value]) -> str:
+def _said(name: str, ns: Sequence[int], values: list[Value]) -> str:
     """First, middle and last point in words."""
     told = [(n, v) for n, v in zip(ns, values, strict=True) if v.known]
     some = [told[k] for k in np.unique([0, len(told) // 2, len(told) - 1])] if told else []
-    parts = [
-        f"at n = {n} {with_unit(v)}" + (f", interval {ends(v)}" if ends(v) else "") for n, v in some
-    ]
+    parts = [f"at n = {n} {_number(v)}" for n, v in some]
     return f"{name}: " + "; ".join(parts) + ". All numbers are in the table by n."
+
+
+def _number(value: Value) -> str:
+    return with_unit(value) + (f", interval {ends(value)}" if ends(value) else "")

@@ -46,8 +46,9 @@ class Source(NamedTuple):
 
 
 def csv_of(found: Findings, name: str) -> str:
-    """A table as CSV, numbers in full."""
-    return str(getattr(found, name).to_csv(index=False, lineterminator="\n"))
+    """A table as CSV, numbers with 12 significant digits."""
+    table = getattr(found, name)
+    return str(table.to_csv(index=False, lineterminator="\n", float_format="%.12g"))
 
 
 def save_tables(found: Findings, folder: str | os.PathLike[str]) -> list[Path]:

@@ -14,6 +14,9 @@ UNKNOWN = "–"
 MOST_PLACES = 4
 EXACT_DIGITS = 4
 """Significant digits of a number without error."""
+USUAL_PLACES = 3
+"""Numbers from 0.1 on have no more; nor do columns, unless most of theirs need it."""
+NARROW = 0.1
 SMALLEST, LARGEST = 1e-3, 1e7
 """Outside of this, powers of ten."""
 
@@ -50,29 +53,37 @@ def places(value: Value) -> int:
     """
     if value.decimals is not None:
         return value.decimals
-    scale = 100.0 if value.unit == "%" else 1.0
-    length, size = value.length * scale, abs(value.estimate) * scale
-    if length > 0 and math.isfinite(length):
-        wanted = 1 - math.floor(math.log10(length))
-    else:
-        wanted = EXACT_DIGITS - 1 - math.floor(math.log10(size)) if size > 0 else 0
-    return min(max(wanted, 0), 1 if value.unit == "%" and length > 1 else MOST_PLACES)
+    length, size = _scaled(value, value.length), abs(_scaled(value, value.estimate))
+    wanted = _digits(length, 2) if length > 0 else _digits(size, EXACT_DIGITS)
+    return min(max(wanted, 0), _most_places(value.unit, size, length))
+
+
+def _digits(size: float, digits: int) -> int:
+    """Places that show so many significant digits."""
+    return digits - 1 - math.floor(math.log10(size)) if 0 < size < math.inf else 0
+
+
+def _most_places(unit: str, size: float, length: float) -> int:
+    if unit == "%":
+        return 2 if length < NARROW else 1
+    return USUAL_PLACES if size >= NARROW else MOST_PLACES
 
 
 def aligned(values: Sequence[Value]) -> list[Value]:
-    """The values of a column, all with as many decimals: one more than most need, if any does.
+    """The values of a column, all with as many decimals: what half of them need, or three.
 
     Examples:
         >>> column = [Value(1.554, 1.42, 1.68), Value(0.1841, 0.1800, 0.1882), Value(3.7, 3.3, 4.1)]
         >>> [shown(value) for value in aligned(column)]
-        ['1.55', '0.18', '3.70']
+        ['1.554', '0.184', '3.700']
     """
     needed = [places(v) for v in values if v.length > 0] or [
         places(v) for v in values if v.known and v.estimate
     ]
     if not needed:
         return list(values)
-    decimals = min(max(needed), math.floor(median(needed)) + 1)
+    usual = math.floor(median(needed))
+    decimals = min(max(needed), max(usual, USUAL_PLACES))
     return [v._replace(decimals=decimals) for v in values]
 
 
@@ -101,10 +112,12 @@ def shown(value: Value) -> str:
     Examples:
         >>> shown(Value(0.8943, 0.8705, 0.9181, "%")), shown(Value(1.554, 1.424, 1.684, "nats"))
         ('89.4', '1.55')
+        >>> shown(Value(0.5)), shown(Value(100.0)), shown(Value(0.0))
+        ('0.5', '100', '0')
     """
-    if value.estimate == 0 and not value.length > 0:
-        return "0"
-    return fixed(_scaled(value, value.estimate), places(value))
+    text = fixed(_scaled(value, value.estimate), places(value))
+    exact = value.decimals is None and not value.length > 0
+    return text.rstrip("0").rstrip(".") if exact and "." in text else text
 
 
 def ends(value: Value) -> str:
@@ -129,8 +142,6 @@ def with_unit(value: Value) -> str:
         ('50\u00a0%', '0.25\u00a0nats')
     """
     text = shown(value)
-    if value.unit == "%" and value.length != value.length and "." in text:
-        text = text.rstrip("0").rstrip(".")
     return f"{text}\u00a0{value.unit}" if value.unit and value.known else text
 
 

@@ -97,7 +97,7 @@ def _environment() -> Environment:
 
 
 def _percent(share: float) -> str:
-    """A share in per cent, with one place below ten.
+    """A share in per cent, with one place near its ends.
 
     Examples:
         >>> _percent(0.95), _percent(0.0375), _percent(float("nan"))
@@ -106,15 +106,13 @@ def _percent(share: float) -> str:
     if math.isnan(share):
         return "an unknown share"
     number = 100 * share
-    decimals = 0 if number >= 10 or number == round(number) else 1
-    if number > 99.5 and share < 1:
-        decimals = 1
+    decimals = 0 if 10 <= number <= 99 or number == round(number) else 1
     return f"{fixed(number, decimals)}\u00a0%"
 
 
 def _sort_key(value: Value) -> str:
     """What a column is sorted by: the number itself, "" for an unknown one."""
-    return f"{value.estimate:.9g}" if value.known else ""
+    return f"{value.estimate:.7g}" if value.known else ""
 
 
 def _effective(found: Findings) -> float:
@@ -126,10 +124,12 @@ def _effective(found: Findings) -> float:
 def _footnotes(found: Findings) -> list[str]:
     """What is to be known about single numbers of the table, each once, with its n."""
     rows = found.summary[found.summary["n"].isin(found.shown) & (found.summary["note"] != "")]
+    rows = rows[~rows["quantity"].isin(["kl_formula", "draws"])]
     parts = rows.assign(note=rows["note"].str.split("; ")).explode("note")
     parts = parts[~parts["note"].str.startswith("n exceeds")]  # marked in every row
     return [
-        f"{note} ({_range(group['n'])}: {', '.join(NAMES[q] for q in group['quantity'].unique())})"
+        f"{note[0].upper()}{note[1:]} "
+        f"({_range(group['n'])}: {', '.join(NAMES[q] for q in group['quantity'].unique())})"
         for note, group in parts.groupby("note", sort=False)
     ]
 

@@ -120,7 +120,7 @@ def write_tables(
     method: str | None = None,
     missing_reward: float | None = None,
 ) -> list[Path]:
-    """Write the tables of the report as CSV files, numbers in full.
+    """Write the tables of the report as CSV files, numbers with 12 digits.
 
     Args:
         candidates: as for `render`.

@@ -42,6 +42,7 @@
 
   const search = document.getElementById("search");
   const matches = document.getElementById("matches");
+  const all = matches.textContent;
   search.addEventListener("input", () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let found = 0;
@@ -50,7 +51,7 @@
       row.hidden = !words.every((word) => text.includes(word));
       found += !row.hidden;
     }
-    matches.textContent = words.length ? `${found} of ${rows.length} prompts` : `${rows.length} prompts`;
+    matches.textContent = words.length ? `${found} of ${all}` : all;
   });
   search.closest(".tools").hidden = false;
 }
