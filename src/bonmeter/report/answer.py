@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bonmeter.report.findings import Findings
+from bonmeter.report.findings import USUAL_N, Findings
 from bonmeter.report.lookup import Lookup
 from bonmeter.report.numbers import Value
 
-__all__ = ["Answer", "Peak", "answer"]
+__all__ = ["Answer", "Beyond", "Peak", "answer"]
 
 ENOUGH = 0.9
 """An n that has so much of the gain is named."""
@@ -26,6 +26,15 @@ class Peak(NamedTuple):
     value: Value
     falls: bool
     """Whether a later step loses more than its interval allows for."""
+
+
+class Beyond(NamedTuple):
+    """What an n seems to cost and buy that the pools cannot vouch for."""
+
+    n: int
+    kl: Value
+    win_rate: Value
+    worth: Value
 
 
 class Answer(NamedTuple):
@@ -71,6 +80,8 @@ class Answer(NamedTuple):
     reach: float
     """Share of the optimum's gain that best-of-n has at its KL; nan if unknown."""
     tokens: Value
+    usual: Beyond | None
+    """Of n = 64 where that is beyond what the pools can vouch for."""
     warnings: int
     """Checks that warn."""
 
@@ -111,8 +122,14 @@ def answer(found: Findings, look: Lookup) -> Answer:
         enough_kl=look.at("kl", enough),
         reach=_reach(found),
         tokens=look.at("tokens", n),
+        usual=_usual(found, look),
         warnings=int((found.diagnostics["status"] == "warning").sum()),
     )
+
+
+def _usual(found: Findings, look: Lookup) -> Beyond | None:
+    values = [look.at(quantity, USUAL_N) for quantity in ("kl", "win_rate", found.worth)]
+    return Beyond(USUAL_N, *values) if found.n < USUAL_N in found.shown else None
 
 
 def _gain(look: Lookup, worth: str, n: int) -> Value:

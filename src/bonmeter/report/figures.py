@@ -21,7 +21,8 @@ CAPTIONS = {
     "pass_rate": "How often at least one of n candidates passes (pass@n).",
     "gold_reward": "Selected by reward, judged by gold reward.",
     "reward": "What the selected candidate scores by the reward that selected it.",
-    "frontier": "Reward against KL, n at the points; no policy lies above the optimum.",
+    "frontier": "Reward against KL, n at the points. No policy lies above the optimum; "
+    "where it is dotted, few candidates show it, and it is too low.",
     "gold_frontier": "Gold reward against KL, n at the points: where it falls, selecting costs.",
     "prompts": "Prompts differ: where a policy is sure of its answer, selecting costs little.",
 }

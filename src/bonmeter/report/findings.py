@@ -17,7 +17,7 @@ from bonmeter.runs import diagnose, frontier, per_prompt, summarise
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
 from bonmeter.runs.quantities import QUANTITIES, estimates_of
 
-__all__ = ["TABLES", "Findings", "find", "headline", "spaced"]
+__all__ = ["TABLES", "USUAL_N", "Findings", "find", "headline", "spaced"]
 
 USUAL_N = 64
 """The n that a page speaks of first, if the pools are large enough for it."""

@@ -14,7 +14,7 @@ __all__ = ["NAMES", "Lookup", "excess", "unit_of"]
 NAMES = {
     "kl": "KL divergence",
     "kl_formula": "formula",
-    "excess": "formula − KL",
+    "excess": "formula\u00a0−\u00a0KL",
     "win_rate": "win rate",
     "reward": "reward",
     "reward_gain": "gain in reward",

@@ -107,15 +107,22 @@ def fixed(number: float, decimals: int) -> str:
 
 
 def shown(value: Value) -> str:
-    """The estimate, without its unit (but times 100 for chances).
+    r"""The estimate, without its unit (but times 100 for chances).
 
     Examples:
         >>> shown(Value(0.8943, 0.8705, 0.9181, "%")), shown(Value(1.554, 1.424, 1.684, "nats"))
         ('89.4', '1.55')
+        >>> shown(Value(2e-4, 1e-4, 3e-4, decimals=3))
+        '<\xa00.001'
         >>> shown(Value(0.5)), shown(Value(100.0)), shown(Value(0.0))
         ('0.5', '100', '0')
     """
-    text = fixed(_scaled(value, value.estimate), places(value))
+    number, decimals = _scaled(value, value.estimate), places(value)
+    if 0 < number < 0.5 * 10.0**-decimals:
+        return f"<\u00a0{10.0**-decimals:.{decimals}f}"
+    if number == 0 and not value.length > 0:
+        return "0"
+    text = fixed(number, decimals)
     exact = value.decimals is None and not value.length > 0
     return text.rstrip("0").rstrip(".") if exact and "." in text else text
 
