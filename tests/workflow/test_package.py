@@ -29,6 +29,7 @@ API = [
     *("expected_kl_estimator", "kl_estimator", "kl_gap", "kl_gap_bounds", "rewind_and_repeat"),
     *("tilted_tradeoff", "win_rate_gap", "win_rate_gap_bounds"),
     *("GeometricPolicy", "UniformPolicy", "kl_interval", "mean_interval"),
+    *("write_report", "write_tables"),
 ]
 
 

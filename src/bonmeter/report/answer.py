@@ -87,7 +87,17 @@ class Answer(NamedTuple):
 
 
 def answer(found: Findings, look: Lookup) -> Answer:
-    """The facts of the first screen."""
+    """The facts of the first screen.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> facts = answer(found, Lookup(found))
+        >>> facts.n, facts.largest, facts.worth, round(facts.last.estimate, 4)
+        (4, 4, 'pass_rate', 0.947)
+    """
     n, worth = found.n, found.worth
     off = look.at("excess", n)
     formula, kl = look.at("kl_formula", n), look.at("kl", n)

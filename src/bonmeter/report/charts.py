@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
-import numpy as np
-
-from bonmeter.numerics.validation import FloatArray
 from bonmeter.report.numbers import fixed
 from bonmeter.report.scales import Scale, linear, logarithmic, spread_out
 
@@ -43,6 +41,21 @@ TOP, RIGHT, BOTTOM, LEFT = 28, 88, 46, 46
 LINE_HEIGHT = 16
 MOST_MARKS = 64
 """Beyond so many points, no marks and whiskers."""
+MOST_TICKS = 7
+
+
+class Point(NamedTuple):
+    """A point of a line, in the units of the data; nan where something is not known."""
+
+    x: float
+    y: float
+    lower: float = math.nan
+    upper: float = math.nan
+    reliable: bool = True
+    tag: str = ""
+    """Written beside it."""
+    said: str = ""
+    """What it says when it is pointed at."""
 
 
 class Series(NamedTuple):
@@ -51,18 +64,9 @@ class Series(NamedTuple):
     name: str
     role: str
     """"measured", "contrast" or "optimum": its colour and stroke."""
-    x: Sequence[float]
-    y: Sequence[float]
-    lower: Sequence[float] = ()
-    upper: Sequence[float] = ()
-    reliable: Sequence[bool] = ()
-    """Of each point; all if empty."""
-    tags: Sequence[str] = ()
-    """Written at the points."""
+    points: tuple[Point, ...]
     joined: bool = True
     """Whether the points make a line, and their intervals a band."""
-    said: Sequence[str] = ()
-    """What each point says when it is pointed at."""
 
 
 class Chart(NamedTuple):
@@ -143,8 +147,8 @@ def drawn(chart: Chart, size: Size) -> Drawing:
     """The shapes of a chart at a size.
 
     Examples:
-        >>> ends = [0, 0.1, 0.4], [0, 0.3, 0.6]
-        >>> line = Series("KL", "measured", [1, 2, 4], [0.0, 0.2, 0.5], *ends)
+        >>> points = Point(1, 0.0), Point(2, 0.2, 0.1, 0.3), Point(4, 0.5, 0.4, 0.6)
+        >>> line = Series("KL", "measured", points)
         >>> drawing = drawn(Chart("kl", "KL", "nats", (line,), ""), SIZES[0])
         >>> [tick.text for tick in drawing.x_ticks], [tick.text for tick in drawing.y_ticks]
         (['1', '2', '4'], ['0.0', '0.1', '0.2', '0.3', '0.4', '0.5', '0.6'])
@@ -162,30 +166,26 @@ def drawn(chart: Chart, size: Size) -> Drawing:
         bottom,
         _ticks(x, chart.x_decimals),
         _ticks(y, None, chart.percent),
-        None if chart.thin_from is None else _clipped(float(x(chart.thin_from)), left, right),
-        tuple(Line(s.role, path) for s in chart.series if (path := _area(s, x, y))),
+        None if chart.thin_from is None else min(max(x(chart.thin_from), left), right),
+        tuple(area for s in chart.series for area in _area(s, x, y)),
         tuple(line for s in chart.series for line in _strokes(s, x, y)),
         tuple(mark for s in chart.series for mark in _marks(s, x, y)),
-        _labels(chart, x, y),
+        tuple(_labels(chart, x, y)),
     )
 
 
-def _x_scale(chart: Chart, left: float, right: float) -> Scale:
-    values = np.concatenate([np.asarray(s.x, dtype=np.float64) for s in chart.series])
-    low, high = float(values.min()), float(values.max())
+def _x_scale(chart: Chart, left: int, right: int) -> Scale:
+    values = [p.x for s in chart.series for p in s.points]
     if chart.doubling:
-        return logarithmic(low, high, left, right, (right - left) // 32)
-    return linear(low, high, left, right, 7)
+        return logarithmic(min(values), max(values), left, right, (right - left) // 32)
+    return linear(min(values), max(values), left, right, MOST_TICKS)
 
 
-def _y_scale(chart: Chart, bottom: float, top: float) -> Scale:
-    columns = [c for s in chart.series for c in (s.y, s.lower, s.upper) if len(c)]
-    values = np.concatenate([np.asarray(c, dtype=np.float64) for c in columns])
-    values = values[np.isfinite(values)]
-    low, high = float(values.min()), float(values.max())
-    if chart.floor is not None:
-        low = min(low, chart.floor)
-    return linear(low, high, bottom, top, 7)
+def _y_scale(chart: Chart, bottom: int, top: int) -> Scale:
+    values = [v for s in chart.series for p in s.points for v in (p.y, p.lower, p.upper)]
+    values = [v for v in values if math.isfinite(v)]
+    floor = min(values) if chart.floor is None else min(*values, chart.floor)
+    return linear(floor, max(values), bottom, top, MOST_TICKS)
 
 
 def _ticks(axis: Scale, decimals: int | None, percent: bool = False) -> tuple[Tick, ...]:
@@ -195,74 +195,48 @@ def _ticks(axis: Scale, decimals: int | None, percent: bool = False) -> tuple[Ti
         step = (axis.ticks[1] - axis.ticks[0]) * scale
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     return tuple(
-        Tick(round(float(axis(tick)), 1), fixed(tick * scale, decimals) + unit)
+        Tick(axis(tick), fixed(tick * scale, decimals) + unit)
         for tick in axis.ticks
         if decimals or tick * scale == round(tick * scale)
     )
 
 
-def _points(s: Series, x: Scale, y: Scale) -> tuple[FloatArray, FloatArray]:
-    there = np.isfinite(np.asarray(s.y, dtype=np.float64))
-    return x(np.asarray(s.x)[there]), y(np.asarray(s.y)[there])
-
-
 def _strokes(s: Series, x: Scale, y: Scale) -> list[Line]:
-    """One stroke, or two: what is reliable, and what is not."""
-    at, height = _points(s, x, y)
-    if not s.joined:
-        return []
-    if not s.reliable:
-        return [Line(s.role, _path(at, height))]
-    there = np.isfinite(np.asarray(s.y, dtype=np.float64))
-    reliable = np.asarray(s.reliable)[there]
-    last = int(np.argmin(reliable)) if not reliable.all() else at.size
-    parts = (s.role, slice(0, last)), (f"{s.role} thin", slice(max(last - 1, 0), at.size))
-    return [Line(r, _path(at[p], height[p])) for r, p in parts if at[p].size > 1]
-
-
-def _area(s: Series, x: Scale, y: Scale) -> str:
-    """The band between the ends of the intervals."""
-    if not (len(s.lower) and s.joined):
-        return ""
-    low, high = (np.asarray(c, dtype=np.float64) for c in (s.lower, s.upper))
-    there = np.isfinite(low) & np.isfinite(high)
-    if there.sum() < 2:
-        return ""
-    at = x(np.asarray(s.x)[there])
-    there_and_back = np.concatenate([at, at[::-1]])
-    return _path(there_and_back, np.concatenate([y(high[there]), y(low[there])[::-1]])) + "Z"
-
-
-def _marks(s: Series, x: Scale, y: Scale) -> list[Mark]:
-    if s.role == "contrast" or len(s.x) > MOST_MARKS:
-        return []
-    low, high = (c if len(c) else [math.nan] * len(s.y) for c in (s.lower, s.upper))
-    rows = zip(s.x, s.y, low, high, s.reliable or [True] * len(s.y), strict=True)
-    none = [""] * len(s.y)
-    words = zip(s.tags or none, s.said or none, strict=True)
+    """One stroke, or two: what is reliable, and from there on what is not."""
+    points = [p for p in s.points if math.isfinite(p.y)] if s.joined else []
+    sure = sum(1 for _ in takewhile(lambda p: p.reliable, points))
+    parts = (s.role, points[:sure]), (f"{s.role} thin", points[max(sure - 1, 0) :])
     return [
-        Mark(s.role, *(round(float(v), 1) for v in (x(a), y(b), y(c), y(d))), not sure, *names)
-        for (a, b, c, d, sure), names in zip(rows, words, strict=True)
-        if math.isfinite(b)
+        Line(role, _path([(x(p.x), y(p.y)) for p in some])) for role, some in parts if len(some) > 1
     ]
 
 
-def _labels(chart: Chart, x: Scale, y: Scale) -> tuple[Label, ...]:
+def _area(s: Series, x: Scale, y: Scale) -> list[Line]:
+    """The band between the ends of the intervals."""
+    points = [p for p in s.points if math.isfinite(p.lower + p.upper)] if s.joined else []
+    above, below = [(x(p.x), y(p.upper)) for p in points], [(x(p.x), y(p.lower)) for p in points]
+    return [Line(s.role, _path(above + below[::-1]) + "Z")] if len(points) > 1 else []
+
+
+def _marks(s: Series, x: Scale, y: Scale) -> list[Mark]:
+    few = s.points if s.role == "measured" and len(s.points) <= MOST_MARKS else ()
+    return [
+        Mark(s.role, x(p.x), y(p.y), y(p.lower), y(p.upper), not p.reliable, p.tag, p.said)
+        for p in few
+        if math.isfinite(p.y)
+    ]
+
+
+def _labels(chart: Chart, x: Scale, y: Scale) -> list[Label]:
     """The names of the lines beside their ends, none upon another."""
-    ends = [(s, *(float(c[-1]) for c in _points(s, x, y))) for s in chart.series]
-    words = [tuple(s.name.split("\n")) for s, _, _ in ends]
+    ends = [[y(p.y) for p in s.points if math.isfinite(p.y)][-1] for s in chart.series]
+    words = [tuple(s.name.split("\n")) for s in chart.series]
     gap = LINE_HEIGHT * max(len(w) for w in words) + 2
-    at = spread_out([end[2] for end in ends], gap, y.end, y.start)
-    return tuple(
-        Label(s.role, x.end + 10, round(place - LINE_HEIGHT * (len(w) - 1) / 2 + 4, 1), w)
-        for (s, _, _), place, w in zip(ends, at, words, strict=True)
-    )
+    return [
+        Label(s.role, x.end + 10, round(at - LINE_HEIGHT * (len(w) - 1) / 2 + 4, 1), w)
+        for s, at, w in zip(chart.series, spread_out(ends, gap, y.end, y.start), words, strict=True)
+    ]
 
 
-def _path(x: FloatArray, y: FloatArray) -> str:
-    pairs = zip(x.round(1).tolist(), y.round(1).tolist(), strict=True)
-    return "M" + "L".join(f"{a:g} {b:g}" for a, b in pairs)
-
-
-def _clipped(value: float, low: float, high: float) -> float:
-    return round(min(max(value, low), high), 1)
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)

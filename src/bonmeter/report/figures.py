@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bonmeter.report.charts import MOST_MARKS, Chart, Series
+from bonmeter.report.charts import MOST_MARKS, Chart, Point, Series
 from bonmeter.report.findings import Findings
 from bonmeter.report.lookup import NAMES, Lookup
 from bonmeter.report.numbers import Value, ends, with_unit
@@ -29,64 +29,85 @@ CAPTIONS = {
 """Chart -> what it shows."""
 
 TITLES = {
-    "kl": ("What it cost: KL divergence", "nats", 0.0),
-    "win_rate": ("What it bought: win rate", "wins against one draw", 0.5),
-    "pass_rate": ("What it bought: pass rate", "chance that one of n passes", None),
-    "gold_reward": ("What it bought: gold reward", "mean gold reward of the selected", None),
-    "reward": ("What it bought: reward", "mean reward of the selected", None),
+    "kl": ("What it cost: KL divergence", "nats"),
+    "excess": ("How far the formula is off", "formula minus KL, nats"),
+    "win_rate": ("What it bought: win rate", "wins against one draw"),
+    "pass_rate": ("What it bought: pass rate", "chance that one of n passes"),
+    "reward": ("What it bought: reward", "mean reward of the selected"),
+    "gold_reward": ("What it bought: gold reward", "mean gold reward of the selected"),
+    "frontier": ("What a nat bought", ""),
+    "gold_frontier": ("What a nat bought in gold reward", ""),
+    "prompts": ("Prompt by prompt", "KL of each prompt, nats"),
 }
-"""Quantity -> title, what the vertical axis shows, and the least it shows."""
+"""Chart -> its title, and what the vertical axis shows (that of the quantity if empty)."""
+FLOORS = {"kl": 0.0, "win_rate": 0.5}
+"""Quantity -> the least that the vertical axis shows."""
 
 
 def figures(found: Findings, look: Lookup) -> tuple[Chart, ...]:
-    """The charts in the order of the page; none if there is nothing but n = 1."""
+    """The charts in the order of the page; none if there is nothing but n = 1.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> [chart.key for chart in figures(found, Lookup(found))]
+        ['kl', 'excess', 'win_rate', 'pass_rate', 'frontier']
+    """
     return tuple(_charts(found, look)) if found.shown[-1] > 1 else ()
 
 
 def _charts(found: Findings, look: Lookup) -> Iterator[Chart]:
-    yield _against_n("kl", found, look, (_contrast(found, look, "kl_formula", "formula"),))
+    yield _against_n("kl", found, look, [_contrast(found, look, "kl_formula", "formula")])
     yield _excess(found, look)
-    win = Series("n/(n+1),\nno ties", "contrast", found.shown, [k / (k + 1) for k in found.shown])
-    yield _against_n("win_rate", found, look, (win,))
-    if look.has("pass_rate"):
-        yield _against_n("pass_rate", found, look)
-    else:
-        yield _against_n("reward", found, look)
+    win = tuple(Point(n, n / (n + 1)) for n in found.shown)
+    yield _against_n("win_rate", found, look, [Series("n/(n+1),\nno ties", "contrast", win)])
+    yield _against_n("pass_rate" if look.has("pass_rate") else "reward", found, look)
     if look.has("gold_reward"):
         best = _contrast(found, look, "gold_pass_rate", "one of n\npasses")
-        extra = (best,) if look.has("gold_pass_rate") else ()
-        yield _against_n("gold_reward", found, look, extra)
-    yield _frontier(found, look)
+        yield _against_n("gold_reward", found, look, [best])
+    yield _against_kl(
+        "frontier",
+        "pass_rate" if look.has("pass_rate") else "reward",
+        found,
+        look,
+        [_optimum(found)],
+    )
     if look.has("gold_reward"):
-        yield _gold_against_kl(found, look)
+        yield _against_kl("gold_frontier", "gold_reward", found, look)
     if found.per_prompt["prompt"].nunique() > 2:
         yield _prompts(found, look)
 
 
+def _point(x: float, value: Value, tag: str = "") -> Point:
+    said = _number(value) if value.known else ""
+    return Point(x, value.estimate, value.lower, value.upper, value.reliable, tag, said)
+
+
 def _contrast(found: Findings, look: Lookup, quantity: str, name: str) -> Series:
-    values = [look.at(quantity, n).estimate for n in found.shown]
-    return Series(name, "contrast", found.shown, values)
+    points = tuple(Point(n, look.at(quantity, n).estimate) for n in found.shown)
+    return Series(name, "contrast", points)
 
 
-def _series(name: str, x: Sequence[float], values: list[Value]) -> Series:
-    columns = zip(*((v.estimate, v.lower, v.upper, v.reliable) for v in values), strict=True)
-    y, lower, upper, reliable = columns
-    said = [_number(v) for v in values]
-    return Series(name, "measured", x, y, lower, upper, reliable, said=said)
+def _optimum(found: Findings) -> Series:
+    rows = found.frontier[found.frontier["curve"] == "optimum"]
+    columns = zip(rows["kl"], rows["estimate"], rows["reliable"], strict=True)
+    points = tuple(Point(kl, reward, reliable=sure) for kl, reward, sure in columns)
+    return Series("optimum", "optimum", points)
 
 
 def _against_n(
-    quantity: str, found: Findings, look: Lookup, contrast: tuple[Series, ...] = ()
+    quantity: str, found: Findings, look: Lookup, contrast: Sequence[Series] = ()
 ) -> Chart:
-    title, axis, floor = TITLES[quantity]
     values = [look.at(quantity, n) for n in found.shown]
+    points = tuple(_point(n, v) for n, v in zip(found.shown, values, strict=True))
     return Chart(
         quantity,
-        title,
-        axis,
-        (*contrast, _series("measured", found.shown, values)),
+        *TITLES[quantity],
+        _known(*contrast, Series("measured", "measured", points)),
         _said(NAMES[quantity], found.shown, values),
-        floor=floor,
+        floor=FLOORS.get(quantity),
         percent=look.unit(quantity) == "%",
         thin_from=_thin_from(found, look),
     )
@@ -94,96 +115,68 @@ def _against_n(
 
 def _excess(found: Findings, look: Lookup) -> Chart:
     values = [look.at("excess", n) for n in found.shown]
+    points = tuple(_point(n, v) for n, v in zip(found.shown, values, strict=True))
     return Chart(
         "excess",
-        "How far the formula is off",
-        "formula minus KL, nats",
-        (_series("measured", found.shown, values),),
+        *TITLES["excess"],
+        (Series("measured", "measured", points),),
         _said("Formula minus KL", found.shown, values),
         floor=0.0,
         thin_from=_thin_from(found, look),
     )
 
 
-def _frontier(found: Findings, look: Lookup) -> Chart:
-    optimum = found.frontier[found.frontier["curve"] == "optimum"]
-    name = "pass_rate" if look.has("pass_rate") else "reward"
-    return _against_kl(
-        "frontier",
-        "What a nat bought",
-        name,
-        found,
-        look,
-        (
-            Series(
-                "optimum",
-                "optimum",
-                optimum["kl"].to_list(),
-                optimum["estimate"].to_list(),
-                reliable=optimum["reliable"].to_list(),
-            ),
-        ),
-    )
-
-
-def _gold_against_kl(found: Findings, look: Lookup) -> Chart:
-    return _against_kl(
-        "gold_frontier", "What a nat bought in gold reward", "gold_reward", found, look
-    )
-
-
 def _against_kl(
-    key: str,
-    title: str,
-    quantity: str,
-    found: Findings,
-    look: Lookup,
-    contrast: tuple[Series, ...] = (),
+    key: str, quantity: str, found: Findings, look: Lookup, contrast: Sequence[Series] = ()
 ) -> Chart:
     """A mean against the mean KL, n at the points."""
-    told = [n for n in found.shown if look.at("kl", n).known and look.at(quantity, n).known]
-    values = [look.at(quantity, n) for n in told]
-    kl = [look.at("kl", n).estimate for n in told]
-    thin = [k for k, v in zip(kl, values, strict=True) if not v.reliable]
-    sure = [k for k, v in zip(kl, values, strict=True) if v.reliable]
-    measured = _series("best-of-n", kl, values)._replace(tags=[str(n) for n in told])
+    values = [look.at(quantity, n) for n in found.shown]
+    kl = [look.at("kl", n).estimate for n in found.shown]
+    rows = zip(found.shown, kl, values, strict=True)
+    measured = tuple(_point(k, v, str(n)) for n, k, v in rows if v.known)
+    sure = max((p.x for p in measured if p.reliable), default=0.0)
+    thin = [p.x for p in measured if not p.reliable]
     return Chart(
         key,
-        title,
+        TITLES[key][0],
         TITLES[quantity][1],
-        (*contrast, measured),
-        _said(NAMES[quantity], told, values),
+        _known(*contrast, Series("best-of-n", "measured", measured)),
+        _said(NAMES[quantity], found.shown, values),
         x_title="KL divergence, nats",
         doubling=False,
         x_decimals=None,
         percent=look.unit(quantity) == "%",
-        thin_from=(max(sure, default=0.0) + min(thin)) / 2 if thin else None,
+        thin_from=(sure + min(thin)) / 2 if thin else None,
     )
 
 
 def _prompts(found: Findings, look: Lookup) -> Chart:
-    """KL of every prompt at the headline n, the least first."""
-    told = [v for (quantity, _), v in look.prompts().items() if quantity == "kl"]
+    """KL of every prompt at the headline n, the least first; some of them, evenly, if many."""
+    told = [value for (quantity, _), value in look.prompts().items() if quantity == "kl"]
     told.sort(key=lambda value: value.estimate)
-    some = np.unique(np.linspace(0, len(told) - 1, min(len(told), MOST_MARKS)).round().astype(int))
-    values = [told[k] for k in some]
-    formula = look.at("kl_formula", found.n).estimate
-    places = [int(k) + 1 for k in some]
+    some = np.linspace(0, len(told) - 1, min(len(told), MOST_MARKS)).round().astype(int).tolist()
+    formula = look.at("kl_formula", found.n)
+    line = tuple(Point(x, formula.estimate) for x in (1, len(told)))
     low, middle, high = (with_unit(told[k]) for k in (0, len(told) // 2, -1))
     return Chart(
         "prompts",
         f"Prompt by prompt, at n = {found.n}",
-        "KL of each prompt, nats",
+        TITLES["prompts"][1],
         (
-            Series("formula", "contrast", (1, len(told)), (formula, formula)),
-            _series("measured", places, values)._replace(joined=False),
+            Series("formula", "contrast", line),
+            Series("measured", "measured", tuple(_point(k + 1, told[k]) for k in some), False),
         ),
         f"KL of {len(told)} prompts: least {low}, median {middle}, most {high}; formula "
-        f"{with_unit(look.at('kl_formula', found.n))}. All numbers are in the table of prompts.",
+        f"{with_unit(formula)}. All numbers are in the table of prompts.",
         x_title="prompts, least KL first",
         doubling=False,
         floor=0.0,
     )
+
+
+def _known(*series: Series) -> tuple[Series, ...]:
+    """Those with something to draw."""
+    return tuple(s for s in series if any(math.isfinite(p.y) for p in s.points))
 
 
 def _thin_from(found: Findings, look: Lookup) -> float | None:

@@ -46,13 +46,33 @@ class Source(NamedTuple):
 
 
 def csv_of(found: Findings, name: str) -> str:
-    """A table as CSV, numbers with 12 significant digits."""
+    """A table as CSV, numbers with 12 significant digits.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> print(csv_of(found, "steps").splitlines()[0])
+        n_from,n,quantity,estimate,lower,upper,kl,share
+    """
     table = getattr(found, name)
     return str(table.to_csv(index=False, lineterminator="\n", float_format="%.12g"))
 
 
 def save_tables(found: Findings, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write every table of `Findings` into a folder, which is made if need be; their paths."""
+    """Write every table of `Findings` into a folder, which is made if need be; their paths.
+
+    Examples:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in save_tables(found, folder)][:2]
+        ['summary.csv', 'steps.csv']
+    """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     paths = [place / f"{name}.csv" for name in TABLES]
@@ -62,17 +82,39 @@ def save_tables(found: Findings, folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def downloads(found: Findings) -> list[Download]:
-    """The same tables as links that need no network."""
+    """The same tables as links that need no network.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> downloads(found)[0].name, downloads(found)[0].href[:21]
+        ('summary.csv', 'data:text/csv;base64,')
+    """
     return [_download(name, _encoded(csv_of(found, name))) for name in TABLES]
 
 
 def sources_of(paths: Sequence[str | os.PathLike[str]]) -> list[Source]:
-    """Name, size and SHA-256 of files; folders are not named, they are nobody else's."""
+    """Name, size and SHA-256 of files; folders are not named, they are nobody else's.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     [source] = sources_of([file.name])
+        >>> source.size, source.sha256[:8]
+        (0, 'e3b0c442')
+    """
     return [_source(Path(path)) for path in paths]
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a report is computed with."""
+    """Versions of what a report is computed with.
+
+    Examples:
+        >>> list(versions())
+        ['Python', 'bonmeter', 'numpy', 'scipy', 'pandas']
+    """
     return {"Python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
 
 

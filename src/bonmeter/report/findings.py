@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.prompts import over_prompts
 from bonmeter.pools.reliability import ThinPoolWarning
-from bonmeter.runs import diagnose, frontier, per_prompt, summarise
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
+from bonmeter.runs.diagnose import diagnose
+from bonmeter.runs.frontier import frontier
 from bonmeter.runs.quantities import QUANTITIES, estimates_of
+from bonmeter.runs.summary import per_prompt, summarise
 
 __all__ = ["TABLES", "USUAL_N", "Findings", "find", "headline", "spaced"]
 
@@ -82,7 +84,7 @@ def find(
         (4, (1, 2, 4, 8, 16, 32), 'reward')
     """
     pools = as_candidates(candidates, missing_reward)
-    settings = {"level": level, "method": method, "missing_reward": missing_reward}
+    settings: dict[str, Any] = {"level": level, "method": method, "missing_reward": missing_reward}
     with warnings.catch_warnings(category=ThinPoolWarning, action="ignore"):  # the page marks them
         summary = summarise(candidates, None if n is None else np.union1d(1, n), **settings)
         every = summary["n"].unique().tolist()
@@ -107,6 +109,11 @@ def headline(summary: pd.DataFrame) -> int:
     """The n that a page speaks of first: 64 if it is reliable, else the largest that is.
 
     Where none beyond 1 is, the least beyond 1; and 1 where there is no other.
+
+    Examples:
+        >>> kl = pd.DataFrame({"quantity": "kl", "n": [1, 2, 4], "reliable": [True, True, False]})
+        >>> headline(kl), headline(kl.assign(reliable=False))
+        (2, 2)
     """
     kl = summary[summary["quantity"] == "kl"]
     reliable = kl.loc[kl["reliable"] & (kl["n"] <= USUAL_N), "n"]

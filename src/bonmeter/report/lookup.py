@@ -81,7 +81,12 @@ def unit_of(quantity: str, *, binary_gold: bool) -> str:
 
 
 def excess(kl: Value, formula: Value) -> Value:
-    """How much the formula exceeds the KL, with the interval of the KL mirrored."""
+    """How much the formula exceeds the KL, with the interval of the KL mirrored.
+
+    Examples:
+        >>> round(excess(Value(1.0, 0.9, 1.1), Value(1.2)).upper, 12)
+        0.3
+    """
     f = formula.estimate
     return Value(f - kl.estimate, f - kl.upper, f - kl.lower, "nats", kl.reliable)
 
@@ -92,10 +97,12 @@ def _values(
     columns = [table[name] for name in (*keys, "estimate", "lower", "upper", "reliable")]
     return {
         (quantity, key): Value(
-            *map(float, numbers),
+            float(estimate),
+            float(lower),
+            float(upper),
             lookup.unit(quantity),
             bool(sure),
             0 if quantity in WHOLE else None,
         )
-        for quantity, key, *numbers, sure in zip(*columns, strict=True)
+        for quantity, key, estimate, lower, upper, sure in zip(*columns, strict=True)
     }

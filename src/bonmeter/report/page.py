@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -39,13 +39,21 @@ def page(
         notes: what was recognised and assumed about them.
         command: the command that makes this page.
         snippet: the same in Python.
+
+    Examples:
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> html = page(found, title="A run")
+        >>> html.startswith("<!doctype html>"), "<h1 id=title>A run" in html.replace('"', "")
+        (True, True)
     """
     template = _environment().get_template("report.html.jinja")
-    given = {"title": title, "sources": sources, "notes": notes, "command": command}
+    given: dict[str, Any] = {"title": title, "sources": sources, "notes": notes, "command": command}
     return template.render(_context(found) | given | {"snippet": snippet})
 
 
-def _context(found: Findings) -> Mapping[str, Any]:
+def _context(found: Findings) -> dict[str, Any]:
     look = Lookup(found)
     charts = [(chart, [drawn(chart, size) for size in SIZES]) for chart in figures(found, look)]
     effective = _effective(found)
@@ -128,10 +136,13 @@ def _footnotes(found: Findings) -> list[str]:
     parts = rows.assign(note=rows["note"].str.split("; ")).explode("note")
     parts = parts[~parts["note"].str.startswith("n exceeds")]  # marked in every row
     return [
-        f"{note[0].upper()}{note[1:]} "
-        f"({_range(group['n'])}: {', '.join(NAMES[q] for q in group['quantity'].unique())})"
+        f"{str(note)[0].upper()}{str(note)[1:]} ({_range(group['n'])}: {_names(group['quantity'])})"
         for note, group in parts.groupby("note", sort=False)
     ]
+
+
+def _names(quantities: pd.Series[str]) -> str:
+    return ", ".join(NAMES[quantity] for quantity in quantities.unique())
 
 
 def _range(n: pd.Series[int]) -> str:

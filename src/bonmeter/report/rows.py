@@ -58,14 +58,32 @@ class StepRow(NamedTuple):
 
 
 def columns_by_n(look: Lookup) -> tuple[Column, ...]:
-    """The columns that these candidates fill; of a verifier, the reward is the pass rate."""
+    """The columns that these candidates fill; of a verifier, the reward is the pass rate.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> [column.key for column in columns_by_n(Lookup(found))]
+        ['kl', 'kl_formula', 'excess', 'win_rate', 'pass_rate']
+    """
     hidden = {"draws"} | ({"reward", "reward_gain"} if look.has("pass_rate") else set())
     names = [name for name in NAMES if name not in hidden and (name == "excess" or look.has(name))]
     return tuple(_column(name, look) for name in names)
 
 
 def columns_by_prompt(look: Lookup) -> tuple[Column, ...]:
-    """The same for single prompts, fewer."""
+    """The same for single prompts, fewer.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> [column.key for column in columns_by_prompt(Lookup(found))]
+        ['kl', 'excess', 'win_rate', 'pass_rate']
+    """
     gain = "pass_rate" if look.has("pass_rate") else "reward_gain"
     names = ["kl", "excess", "win_rate", gain, *(["gold_gain"] if look.has("gold_gain") else [])]
     return tuple(_column(name, look) for name in names)
@@ -76,7 +94,16 @@ def _column(name: str, look: Lookup) -> Column:
 
 
 def by_n(found: Findings, look: Lookup) -> list[tuple[int, bool, list[Value]]]:
-    """n, whether it is reliable, and its values."""
+    """n, whether it is reliable, and its values.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> [(n, reliable) for n, reliable, _ in by_n(found, Lookup(found))][-3:]
+        [(8, False), (16, False), (32, False)]
+    """
     columns = [
         aligned([look.at(column.key, n) for n in found.shown]) for column in columns_by_n(look)
     ]
@@ -85,7 +112,16 @@ def by_n(found: Findings, look: Lookup) -> list[tuple[int, bool, list[Value]]]:
 
 
 def by_step(found: Findings, look: Lookup) -> list[StepRow]:
-    """The steps from each n to the next."""
+    """The steps from each n to the next.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> [(row.n_from, row.n) for row in by_step(found, Lookup(found))][:2]
+        [(1, 2), (2, 4)]
+    """
     steps, unit = found.steps, look.unit(found.worth)
     ends = zip(steps["estimate"], steps["lower"], steps["upper"], strict=True)
     columns = (
@@ -100,7 +136,16 @@ def by_step(found: Findings, look: Lookup) -> list[StepRow]:
 
 
 def by_prompt(found: Findings, look: Lookup) -> list[PromptRow]:
-    """A row for every prompt of the log, in its order, also where nothing is known of it."""
+    """A row for every prompt of the log, in its order, also where nothing is known of it.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from bonmeter.report.findings import find
+        >>> frame = pd.DataFrame({"prompt": 1, "reward": [0.0, 0.0, 1.0, 1.0] * 10})
+        >>> found = find(frame)
+        >>> [(row.prompt, row.candidates, row.missing) for row in by_prompt(found, Lookup(found))]
+        [('1', 40, 0)]
+    """
     formula, pools = look.at("kl_formula", found.n), found.pools
     names = [column.key for column in columns_by_prompt(look)]
     columns = [_of_prompts(name, found, look, formula) for name in names]

@@ -137,6 +137,15 @@ def write_tables(
     Raises:
         ValueError: as `bonmeter.runs.summarise`.
         OSError: if a file cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> frame = pd.DataFrame({"prompt": ["p"] * 40, "reward": range(40)})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     paths = write_tables(frame, folder)
+        ...     table = pd.read_csv(paths[0])
+        >>> table["n"].unique().tolist()
+        [1, 2, 4, 8, 16, 32]
     """
     return save_tables(
         find(candidates, n, level=level, method=method, missing_reward=missing_reward), folder
@@ -165,8 +174,7 @@ def _snippet(found: Findings, names: Sequence[str]) -> str:
     """The page again, in Python."""
     log = repr(names[0] if len(names) == 1 else list(names)) if names else "'runs.jsonl'"
     return (
-        "from bonmeter.logs import read_log\n"
-        "from bonmeter.report import write_report\n\n"
+        "from bonmeter import read_log, write_report\n\n"
         f"candidates = read_log({log})\n"
         f'write_report(candidates, "report.html", level={found.level!r})'
     )
