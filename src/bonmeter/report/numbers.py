@@ -17,6 +17,8 @@ EXACT_DIGITS = 4
 USUAL_PLACES = 3
 """Numbers from 0.1 on have no more; nor do columns, unless most of theirs need it."""
 NARROW = 0.1
+ROUNDING = 1e-13
+"""A number without error below this is the rounding of 0."""
 SMALLEST, LARGEST = 1e-3, 1e7
 """Outside of this, powers of ten."""
 
@@ -54,8 +56,12 @@ def places(value: Value) -> int:
     if value.decimals is not None:
         return value.decimals
     length, size = _scaled(value, value.length), abs(_scaled(value, value.estimate))
-    wanted = _digits(length, 2) if length > 0 else _digits(size, EXACT_DIGITS)
-    return min(max(wanted, 0), _most_places(value.unit, size, length))
+    return min(max(_wanted(value), 0), _most_places(value.unit, size, length))
+
+
+def _wanted(value: Value) -> int:
+    length, size = _scaled(value, value.length), abs(_scaled(value, value.estimate))
+    return _digits(length, 2) if length > 0 else _digits(size, EXACT_DIGITS)
 
 
 def _digits(size: float, digits: int) -> int:
@@ -77,13 +83,11 @@ def aligned(values: Sequence[Value]) -> list[Value]:
         >>> [shown(value) for value in aligned(column)]
         ['1.554', '0.184', '3.700']
     """
-    needed = [places(v) for v in values if v.length > 0] or [
-        places(v) for v in values if v.known and v.estimate
-    ]
-    if not needed:
+    told = [v for v in values if v.length > 0] or [v for v in values if v.known and v.estimate]
+    needed = [places(v) for v in told]
+    if not needed or median(map(_wanted, told)) > MOST_PLACES:  # powers of ten, each its own
         return list(values)
-    usual = math.floor(median(needed))
-    decimals = min(max(needed), max(usual, USUAL_PLACES))
+    decimals = min(max(needed), max(math.floor(median(needed)), USUAL_PLACES))
     return [v._replace(decimals=decimals) for v in values]
 
 
@@ -118,10 +122,10 @@ def shown(value: Value) -> str:
         ('0.5', '100', '0')
     """
     number, decimals = _scaled(value, value.estimate), places(value)
-    if 0 < number < 0.5 * 10.0**-decimals:
-        return f"<\u00a0{10.0**-decimals:.{decimals}f}"
-    if number == 0 and not value.length > 0:
+    if abs(number) < ROUNDING and not value.length > 0:
         return "0"
+    if value.decimals and 0 < number < 0.5 * 10.0**-decimals:
+        return f"<\u00a0{10.0**-decimals:.{decimals}f}"
     text = fixed(number, decimals)
     exact = value.decimals is None and not value.length > 0
     return text.rstrip("0").rstrip(".") if exact and "." in text else text
