@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from bonmeter.report.numbers import fixed
+from bonmeter.report.numbers import fixed, power_of_ten
 from bonmeter.report.scales import Scale, linear, logarithmic, spread_out
 
 __all__ = [
@@ -136,6 +136,8 @@ class Drawing(NamedTuple):
     bottom: float
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    factor: str
+    """What the labels of the vertical axis are to be multiplied by; "" if by nothing."""
     thin: float | None
     areas: tuple[Line, ...]
     lines: tuple[Line, ...]
@@ -158,6 +160,7 @@ def drawn(chart: Chart, size: Size) -> Drawing:
     left, right, top, bottom = LEFT, size.width - RIGHT, TOP, size.height - BOTTOM
     x = _x_scale(chart, left, right)
     y = _y_scale(chart, bottom, top)
+    power = _power(y)
     return Drawing(
         size,
         left,
@@ -165,7 +168,8 @@ def drawn(chart: Chart, size: Size) -> Drawing:
         top,
         bottom,
         _ticks(x, chart.x_decimals),
-        _ticks(y, None, chart.percent),
+        _ticks(y, None, chart.percent, power),
+        f", × {power_of_ten(power)}" if power else "",
         None if chart.thin_from is None else min(max(x(chart.thin_from), left), right),
         tuple(area for s in chart.series for area in _area(s, x, y)),
         tuple(line for s in chart.series for line in _strokes(s, x, y)),
@@ -188,9 +192,17 @@ def _y_scale(chart: Chart, bottom: int, top: int) -> Scale:
     return linear(floor, max(values), bottom, top, MOST_TICKS)
 
 
-def _ticks(axis: Scale, decimals: int | None, percent: bool = False) -> tuple[Tick, ...]:
+def _power(axis: Scale) -> int:
+    """The power of ten to be taken out of the labels of an axis; 0 for everyday numbers."""
+    power = math.floor(math.log10(max(map(abs, axis.ticks))) + 1e-9)
+    return 0 if -3 <= power <= 4 else power
+
+
+def _ticks(
+    axis: Scale, decimals: int | None, percent: bool = False, power: int = 0
+) -> tuple[Tick, ...]:
     """Ticks with as many decimals as their step needs, unless they are given."""
-    scale, unit = (100.0, " %") if percent else (1.0, "")
+    scale, unit = (100.0, " %") if percent else (10.0**-power, "")
     if decimals is None:
         step = (axis.ticks[1] - axis.ticks[0]) * scale
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))

@@ -89,7 +89,7 @@ def find(
         summary = summarise(candidates, None if n is None else np.union1d(1, n), **settings)
         every = summary["n"].unique().tolist()
         chief, few = headline(summary), spaced(every, SHOWN_N)
-        shown = tuple(sorted({*few, chief}))
+        shown = tuple(sorted({*few, chief, *({USUAL_N} & set(every))}))
         worth = next(name for name in WORTH if name in set(summary["quantity"]))
         return Findings(
             summary=summary,
@@ -116,12 +116,10 @@ def headline(summary: pd.DataFrame) -> int:
         (2, 2)
     """
     kl = summary[summary["quantity"] == "kl"]
-    reliable = kl.loc[kl["reliable"] & (kl["n"] <= USUAL_N), "n"]
-    best = int(reliable.max()) if len(reliable) else 1
-    beyond = kl.loc[kl["n"] > 1, "n"]
-    if best > 1 or beyond.empty:
-        return best if len(reliable) else int(kl["n"].min())
-    return int(beyond.min())
+    reliable = kl.loc[kl["reliable"] & (kl["n"] > 1), "n"].tolist()
+    if reliable:
+        return USUAL_N if USUAL_N in reliable else int(max(reliable))
+    return int(kl.loc[kl["n"] > 1, "n"].min()) if kl["n"].max() > 1 else 1
 
 
 def spaced(values: Sequence[int], most: int) -> list[int]:

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-__all__ = ["UNKNOWN", "Value", "aligned", "count", "ends", "fixed", "places", "shown", "with_unit"]
+__all__ = [
+    "UNKNOWN",
+    "Value",
+    "aligned",
+    "count",
+    "ends",
+    "fixed",
+    "places",
+    "power_of_ten",
+    "shown",
+    "with_unit",
+]
 
 UNKNOWN = "–"
 """What a page shows for a number that nothing tells."""
@@ -166,11 +177,20 @@ def count(number: float) -> str:
     return f"{round(number):,}"
 
 
+def power_of_ten(power: int) -> str:
+    """A power of ten, raised.
+
+    Examples:
+        >>> power_of_ten(-12)
+        '10⁻¹²'
+    """
+    return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def _scaled(value: Value, number: float) -> float:
     return number * 100.0 if value.unit == "%" else number
 
 
 def _power_of_ten(number: float) -> str:
     mantissa, power = f"{number:.1e}".split("e")
-    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa.replace('-', '−')}\u00a0×\u00a010{raised}"
+    return f"{mantissa.replace('-', '−')}\u00a0×\u00a0{power_of_ten(int(power))}"

@@ -63,6 +63,11 @@ def ranks_only(prompts: int = 25, candidates: int = 64, seed: int = 13) -> pd.Da
     return pd.DataFrame({"prompt": np.repeat(np.arange(prompts), candidates), "reward": score})
 
 
+def scaled(log: pd.DataFrame, factor: float) -> pd.DataFrame:
+    """The same in another unit of reward."""
+    return log.assign(reward=log["reward"] * factor)
+
+
 def hostile() -> pd.DataFrame:
     """Prompts that would break out of every context of a page."""
     prompts: list[str] = [

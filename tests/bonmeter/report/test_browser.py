@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bonmeter.report.write import write_report
-from tests.bonmeter.report.simulated import hostile, language_model, ranks_only, verifier
+from tests.bonmeter.report.simulated import hostile, language_model, ranks_only, scaled, verifier
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 """The system's, as playwright's own would have to be downloaded."""
@@ -21,11 +23,13 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on this machine"
 )
 
-LOGS = {
+LOGS: dict[str, Callable[[], pd.DataFrame]] = {
     "language model": lambda: language_model(prompts=12, candidates=160),
     "verifier": verifier,
     "ranks alone": ranks_only,
     "hostile": hostile,
+    "tiny rewards": partial(scaled, ranks_only(), -1e-9),
+    "huge rewards": partial(scaled, ranks_only(), 1e9),
 }
 SIZES = [(390, 844), (1280, 900)]
 
