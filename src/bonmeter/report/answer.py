@@ -45,9 +45,8 @@ class Answer(NamedTuple):
     largest: int
     """The largest reliable n of the smallest pool."""
     prompts: int
-    candidates: tuple[int, int, int]
-    """Least, median and largest number of candidates of a prompt."""
-    total: int
+    candidates: tuple[int, int]
+    """Least and largest number of candidates of a prompt."""
     kl: Value
     formula: Value
     excess: Value
@@ -109,15 +108,14 @@ def answer(found: Findings, look: Lookup) -> Answer:
         reliable=look.all_reliable(n),
         largest=max(int(size.min()) // 10, 1),
         prompts=len(size),
-        candidates=(int(size.min()), int(size.median()), int(size.max())),
-        total=int(size.sum()),
+        candidates=(int(size.min()), int(size.max())),
         kl=kl,
         formula=formula,
         excess=off,
         share=share,
         negligible=not share > NEGLIGIBLE,
         discernible=kl.upper < formula.estimate,
-        ranks=int((~found.pools["log_prob"]).sum()),
+        ranks=int(found.pools.loc[size.index, "ranks"].sum()),
         tied=_check(found, "ties"),
         repeated=_check(found, "duplicates"),
         half=_half(found, formula.estimate),

@@ -63,17 +63,12 @@ def _charts(found: Findings, look: Lookup) -> Iterator[Chart]:
     yield _excess(found, look)
     win = tuple(Point(n, n / (n + 1)) for n in found.shown)
     yield _against_n("win_rate", found, look, [Series("n/(n+1),\nno ties", "contrast", win)])
-    yield _against_n("pass_rate" if look.has("pass_rate") else "reward", found, look)
+    value = "pass_rate" if look.has("pass_rate") else "reward"
+    yield _against_n(value, found, look)
     if look.has("gold_reward"):
         best = _contrast(found, look, "gold_pass_rate", "one of n\npasses")
         yield _against_n("gold_reward", found, look, [best])
-    yield _against_kl(
-        "frontier",
-        "pass_rate" if look.has("pass_rate") else "reward",
-        found,
-        look,
-        [_optimum(found)],
-    )
+    yield _against_kl("frontier", value, found, look, [_optimum(found)])
     if look.has("gold_reward"):
         yield _against_kl("gold_frontier", "gold_reward", found, look)
     if found.per_prompt["prompt"].nunique() > 2:

@@ -43,7 +43,7 @@ class Findings(NamedTuple):
     diagnostics: pd.DataFrame
     """`bonmeter.runs.diagnose`."""
     pools: pd.DataFrame
-    """`prompt`, `candidates` with a reward, `missing` without, `log_prob`: whether recorded."""
+    """`prompt`, `candidates` with a reward, `missing` without, `ranks`: whether they give KL."""
     n: int
     """The headline n."""
     shown: tuple[int, ...]
@@ -51,6 +51,10 @@ class Findings(NamedTuple):
     level: float
     worth: str
     """The quantity that best-of-n is judged by."""
+    weighted: bool
+    """Whether prompts have weights."""
+    asked: dict[str, Any]
+    """`level`, `method`, `precision` and `missing_reward`, as they were given."""
 
 
 TABLES = ("summary", "steps", "frontier", "per_prompt", "diagnostics")
@@ -63,6 +67,7 @@ def find(
     *,
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> Findings:
     """Everything a report tells about a run.
@@ -72,6 +77,7 @@ def find(
         n: as for `bonmeter.runs.summarise`; 1 is always among them, to compare with.
         level: as for `bonmeter.runs.summarise`.
         method: as for `bonmeter.runs.summarise`.
+        precision: as for `bonmeter.runs.summarise`.
         missing_reward: as for `bonmeter.runs.summarise`.
 
     Raises:
@@ -84,7 +90,8 @@ def find(
         (4, (1, 2, 4, 8, 16, 32), 'reward')
     """
     pools = as_candidates(candidates, missing_reward)
-    settings: dict[str, Any] = {"level": level, "method": method, "missing_reward": missing_reward}
+    settings: dict[str, Any] = {"level": level, "method": method, "precision": precision}
+    settings["missing_reward"] = missing_reward
     with warnings.catch_warnings(category=ThinPoolWarning, action="ignore"):  # the page marks them
         summary = summarise(candidates, None if n is None else np.union1d(1, n), **settings)
         every = summary["n"].unique().tolist()
@@ -97,11 +104,13 @@ def find(
             frontier=frontier(candidates, shown, **settings).astype({"reliable": bool}),
             per_prompt=per_prompt(candidates, [chief], **settings),
             diagnostics=diagnose(candidates, missing_reward=missing_reward),
-            pools=_pools(pools),
+            pools=_pools(pools, method),
             n=chief,
             shown=shown,
             level=level,
             worth=worth,
+            weighted=pools.weight is not None,
+            asked=settings,
         )
 
 
@@ -168,12 +177,12 @@ def _added(pools: Candidates, order: IndexArray, worth: str, level: float) -> In
     return over_prompts(Interval(step, none, none, none), weight=pools.weight, level=level)
 
 
-def _pools(pools: Candidates) -> pd.DataFrame:
+def _pools(pools: Candidates, method: str | None) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "prompt": pools.prompt,
             "candidates": pools.size,
             "missing": pools.missing,
-            "log_prob": pools.has("log_prob"),
+            "ranks": ~pools.has("log_prob") | (method == "rank-only"),
         }
     )

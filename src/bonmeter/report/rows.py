@@ -149,17 +149,19 @@ def by_prompt(found: Findings, look: Lookup) -> list[PromptRow]:
     formula, pools = look.at("kl_formula", found.n), found.pools
     names = [column.key for column in columns_by_prompt(look)]
     columns = [_of_prompts(name, found, look, formula) for name in names]
-    rows = zip(pools["prompt"], pools["candidates"], pools["missing"], *columns, strict=True)
+    of_formula = [
+        v.estimate / formula.estimate if formula.estimate > 0 else 0.0 for v in columns[0]
+    ]
     return [
-        PromptRow(
-            short(prompt),
-            int(size),
-            int(missing),
-            values,
-            values[0].estimate / formula.estimate if formula.estimate > 0 else 0.0,
+        PromptRow(*row)
+        for row in zip(
+            map(short, pools["prompt"]),
+            pools["candidates"].tolist(),
+            pools["missing"].tolist(),
+            zip(*columns, strict=True),
+            of_formula,
+            strict=True,
         )
-        for prompt, size, missing, *rest in rows
-        if (values := tuple(rest))
     ]
 
 

@@ -26,6 +26,7 @@ def render(
     n: ArrayLike | None = None,
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
     sources: Sequence[PathLike] = (),
     notes: Sequence[str] | None = None,
@@ -43,6 +44,7 @@ def render(
             pool if None.
         level: coverage of the intervals, strictly between 0 and 1.
         method: of the KL, as for `bonmeter.runs.summarise`.
+        precision: as for `bonmeter.runs.summarise`.
         missing_reward: reward of candidates without one; left out if None.
         sources: the files the candidates were read from: their names, sizes and SHA-256 are stated.
         notes: what was recognised and assumed about them; by default `candidates.attrs["notes"]`,
@@ -59,7 +61,14 @@ def render(
         >>> "Scores &amp; more</h1>" in html, "Best-of-4 cost" in html
         (True, True)
     """
-    found = find(candidates, n, level=level, method=method, missing_reward=missing_reward)
+    found = find(
+        candidates,
+        n,
+        level=level,
+        method=method,
+        precision=precision,
+        missing_reward=missing_reward,
+    )
     return _page(found, candidates, title, sources, notes, command)
 
 
@@ -71,6 +80,7 @@ def write_report(
     n: ArrayLike | None = None,
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
     sources: Sequence[PathLike] = (),
     notes: Sequence[str] | None = None,
@@ -86,6 +96,7 @@ def write_report(
         n: as for `render`.
         level: as for `render`.
         method: as for `render`.
+        precision: as for `render`.
         missing_reward: as for `render`.
         sources: as for `render`.
         notes: as for `render`.
@@ -104,7 +115,14 @@ def write_report(
         ...     sorted(os.listdir(folder))[-2:]
         ['steps.csv', 'summary.csv']
     """
-    found = find(candidates, n, level=level, method=method, missing_reward=missing_reward)
+    found = find(
+        candidates,
+        n,
+        level=level,
+        method=method,
+        precision=precision,
+        missing_reward=missing_reward,
+    )
     html = _page(found, candidates, title, sources, notes, command)
     if tables is not None:
         save_tables(found, tables)
@@ -118,6 +136,7 @@ def write_tables(
     n: ArrayLike | None = None,
     level: float = 0.95,
     method: str | None = None,
+    precision: float | None = None,
     missing_reward: float | None = None,
 ) -> list[Path]:
     """Write the tables of the report as CSV files, numbers with 12 digits.
@@ -128,6 +147,7 @@ def write_tables(
         n: as for `render`.
         level: as for `render`.
         method: as for `render`.
+        precision: as for `render`.
         missing_reward: as for `render`.
 
     Returns:
@@ -147,9 +167,15 @@ def write_tables(
         >>> table["n"].unique().tolist()
         [1, 2, 4, 8, 16, 32]
     """
-    return save_tables(
-        find(candidates, n, level=level, method=method, missing_reward=missing_reward), folder
+    found = find(
+        candidates,
+        n,
+        level=level,
+        method=method,
+        precision=precision,
+        missing_reward=missing_reward,
     )
+    return save_tables(found, folder)
 
 
 def _page(
@@ -173,10 +199,12 @@ def _page(
 def _snippet(found: Findings, names: Sequence[str]) -> str:
     """The page again, in Python."""
     log = repr(names[0] if len(names) == 1 else list(names)) if names else "'runs.jsonl'"
+    asked = {name: value for name, value in found.asked.items() if value is not None}
+    how = ", ".join(f"{name}={value!r}" for name, value in asked.items())
     return (
         "from bonmeter import read_log, write_report\n\n"
         f"candidates = read_log({log})\n"
-        f'write_report(candidates, "report.html", level={found.level!r})'
+        f'write_report(candidates, "report.html", {how})'
     )
 
 

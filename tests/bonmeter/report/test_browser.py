@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bonmeter.report.write import write_report
 from tests.bonmeter.report.simulated import hostile, language_model, ranks_only, scaled, verifier
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 """The system's, as playwright's own would have to be downloaded."""
 
 pytestmark = pytest.mark.skipif(

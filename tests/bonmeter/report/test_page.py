@@ -307,8 +307,25 @@ def test_without_log_probs_it_says_so() -> None:
     assert "KL is then from ranks and ties alone" in answer
     assert "1 check warns" in answer
     some = text(by_id(tree_of("some log-probs"), "answer"))
-    assert "1 prompts have no log-probabilities" in some
+    assert "1 of 6 prompts have no log-probabilities" in some
     assert "ranks and ties alone" not in text(by_id(tree_of("language model"), "answer"))
+
+
+def test_how_it_was_computed_is_said() -> None:
+    log = language_model(3, 40)
+    plain, ranks, paper = (
+        text(parsed(render(log, method=m))) for m in (None, "rank-only", "paper")
+    )
+    assert "Log-probabilities were not to be used" in ranks
+    assert "method='rank-only'" in ranks
+    assert "estimator (Eq. 25)" in paper
+    assert "method=" not in plain
+    assert "Eq. 25" not in plain
+    gone = ranks_only()
+    assert "count as having reward 0.0" in text(parsed(render(gone, missing_reward=0.0)))
+    assert "precision=0.01" in text(parsed(render(log, precision=0.01)))
+    assert "Means over prompts are weighted" in text(tree_of("weights"))
+    assert "Means over prompts are weighted" not in plain
 
 
 def test_pools_too_small_are_said_to_be() -> None:
