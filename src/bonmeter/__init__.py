@@ -31,6 +31,8 @@ PUBLIC = {
     "win_rate_gap": "exact.values",
     "win_rate_gap_bounds": "bounds.evaluate",
     "write_log": "logs.write",
+    "write_report": "report.write",
+    "write_tables": "report.write",
 }
 """Public name -> the module that holds it; `__init__.pyi` tells type checkers the same."""
 

@@ -22,6 +22,8 @@ from bonmeter.pools.estimate import estimate_kl as estimate_kl
 from bonmeter.pools.estimate import estimate_win_rate as estimate_win_rate
 from bonmeter.pools.estimate import kl_interval as kl_interval
 from bonmeter.pools.estimate import mean_interval as mean_interval
+from bonmeter.report.write import write_report as write_report
+from bonmeter.report.write import write_tables as write_tables
 
 PUBLIC: dict[str, str]
 __all__: list[str]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 
-CONDA_NAMES = {"snakemake": "snakemake-minimal"}
+CONDA_NAMES = {"playwright": "playwright-python", "snakemake": "snakemake-minimal"}
 """Where conda's name is not the one of the Python package."""
 
 

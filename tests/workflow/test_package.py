@@ -30,6 +30,7 @@ API = [
     *("tilted_tradeoff", "win_rate_gap", "win_rate_gap_bounds"),
     *("GeometricPolicy", "UniformPolicy", "kl_interval", "mean_interval"),
     *("read_log", "write_log"),
+    *("write_report", "write_tables"),
 ]
 
 

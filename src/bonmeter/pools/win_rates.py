@@ -269,8 +269,10 @@ def _second_order(c: _Classes, block: Block) -> _Scatter:
         (1 - cdf) * _up_to(cdf * slope)
         + cdf * (_total(slope * (1 - cdf)) - _up_to(slope * (1 - cdf)))
     ) / c.size
-    variance = (slope * shift).sum(axis=-1)
-    steepest = shift / np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))[..., None]
+    # at n = 1 all slopes are 0 but for rounding, and there is no steepest direction
+    variance = np.where(block.n[:, None] > 1, (slope * shift).sum(axis=-1), 0.0)
+    variance = np.maximum(variance, 0.0)
+    steepest = shift / np.sqrt(np.where(variance > 0, variance, np.inf))[..., None]
     bend = (steepest * with_neighbours(steepest)).sum(axis=-1)
     left, right = with_neighbours(cdf), with_neighbours(1 - cdf)
     # the diagonal of curvature times covariance: left (1 - F), but the next end lies above
