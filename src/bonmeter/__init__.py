@@ -16,7 +16,7 @@ PUBLIC = {
     "best_of_n_weights": "pools.estimate",
     "certify": "certified.decide",
     "estimate_kl": "pools.estimate",
-    "estimate_win_rate": "pools.estimate",
+    "estimate_win_rate": "pools.win_rates",
     "exact_kl": "exact.values",
     "exact_win_rate": "exact.values",
     "expected_kl_estimator": "exact.estimator",

@@ -19,9 +19,9 @@ from bonmeter.policies.implicit import UniformPolicy as UniformPolicy
 from bonmeter.policies.listed import Policy as Policy
 from bonmeter.pools.estimate import best_of_n_weights as best_of_n_weights
 from bonmeter.pools.estimate import estimate_kl as estimate_kl
-from bonmeter.pools.estimate import estimate_win_rate as estimate_win_rate
 from bonmeter.pools.estimate import kl_interval as kl_interval
 from bonmeter.pools.estimate import mean_interval as mean_interval
+from bonmeter.pools.win_rates import estimate_win_rate as estimate_win_rate
 from bonmeter.report.write import write_report as write_report
 from bonmeter.report.write import write_tables as write_tables
 

@@ -49,7 +49,6 @@ __all__ = [
     "Interval",
     "best_of_n_weights",
     "estimate_kl",
-    "estimate_win_rate",
     "interval_of",
     "kl_interval",
     "mean_interval",
@@ -106,44 +105,6 @@ def best_of_n_weights(pool_size: int, n: ArrayLike) -> FloatArray:
     order = as_integer_n(n, size)
     weights: FloatArray = order[..., None] / size * subset_cdf(size - 1, order - 1)
     return weights
-
-
-def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
-    """Win rate of best-of-n against one draw, a tie counting one half, from one prompt's pool.
-
-    The minimum-variance unbiased estimate without likelihoods: the mean, over every candidate and
-    every n-subset of the others, of a win of the subset's best (ours; the win rate is the paper's,
-    Section 5).
-
-    Args:
-        reward: rewards of N independent candidates, shape (N,), or of several pools, (..., N).
-        n: whole numbers from 1 to N - 1, any shape.
-
-    Returns:
-        Leading shape of `reward`, then the shape of `n`; n/(n+1) where no rewards tie.
-
-    Raises:
-        ValueError: if a reward is not finite, or an n is anything else.
-
-    Examples:
-        >>> estimate_win_rate([0.3, 0.1, 0.2], [1, 2]).round(15).tolist()
-        [0.5, 0.666666666666667]
-        >>> estimate_win_rate([1.0, 0.0, 1.0], 2).round(15).tolist()  # 1/2, 1, 1/2
-        0.666666666666667
-    """
-    rewards, lead = _rewards(reward)
-    size = rewards.shape[-1]
-    order = _orders(n, size - 1, lead)
-    ranked = rank(rewards)
-
-    def losses(k: int) -> FloatArray:
-        # a candidate beats the best of k others, or ties with it
-        cdf = subset_cdf(size - 1, np.asarray(k))
-        either = cdf[ranked.below] + cdf[ranked.below + ranked.ties - 1]
-        return np.asarray(0.5 * either.mean(axis=-1))
-
-    lost = np.array([losses(k) for k in order.ravel().tolist()])
-    return np.asarray(1 - _shaped(lost, lead, order))[()]
 
 
 def estimate_kl(

@@ -230,7 +230,7 @@ def _of_pool(pool: int, pools: int) -> str:
 
 
 def _chance(p_value: float) -> str:
-    return f"{max(p_value, 1e-300):.1g}"
+    return f"{p_value:.1g}" if p_value > 1e-300 else "less than 1e-300"
 
 
 def reject_doubtful(d: Distinct) -> None:
@@ -247,18 +247,20 @@ def reject_doubtful(d: Distinct) -> None:
         >>> log_probs = as_log_probs(np.full((1, 64), -41.0), None)
         >>> reject_doubtful(distinct_responses(log_probs, np.ones((1, 64)), np.zeros((1, 64), int)))
         Traceback (most recent call last):
-        ValueError: log_prob: a response of probability 1.56e-18 was drawn 64 times of 64, ...
+        ValueError: log_prob: a response of probability 2e-18 was drawn 64 times of 64, ...
     """
     from scipy.special import bdtr, bdtrc
 
-    low, high = d.mass * np.exp(-d.error), np.minimum(d.mass * np.exp(d.error), 1.0)
-    seen = -np.expm1(d.size * np.log1p(-np.minimum(np.maximum(high, 1e-300), 1 - 1e-16)))
+    # responses of a thousand tokens have masses below the smallest float
+    low = d.mass * np.exp(-d.error)
+    high = np.clip(d.mass * np.exp(d.error), 1e-300, 1.0)
+    seen = -np.expm1(d.size * np.log1p(-np.minimum(high, 1 - 1e-16)))
     chance = np.minimum(bdtrc(d.draws - 1, d.size, high), bdtr(d.draws, d.size, low)) / seen
     worst = int(np.argmin(chance))
     p_value = 4 * d.mass.size * float(chance[worst])
     if p_value < DOUBTFUL:
         raise ValueError(
-            f"log_prob: a response of probability {d.mass[worst]:.3g} was drawn {d.draws[worst]} "
+            f"log_prob: a response of probability {_chance(d.mass[worst])} was drawn {d.draws[worst]} "
             f"times of {d.size}, which has a chance of {_chance(p_value)} (binomial test): "
             f"{CONTRADICTION}"
         )

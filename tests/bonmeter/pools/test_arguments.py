@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonmeter.pools.arguments import as_names, as_numbers, as_ranks
-from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
+from bonmeter.pools.estimate import estimate_kl, kl_interval
+from bonmeter.pools.win_rates import estimate_win_rate
 
 LOG_PROB, REWARD = [-1.5, -2.0, -3.0], [0.0, 1.0, 1.0]
 

@@ -21,12 +21,12 @@ from bonmeter.pools.estimate import (
     METHODS,
     best_of_n_weights,
     estimate_kl,
-    estimate_win_rate,
     kl_interval,
     mean_interval,
 )
 from bonmeter.pools.layout import segments_of
 from bonmeter.pools.uncertainty import corrected_gaps, gap_error
+from bonmeter.pools.win_rates import estimate_win_rate
 from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
 from replication.studies.compare import errors_of
 from replication.studies.simulate import draw_responses

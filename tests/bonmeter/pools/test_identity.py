@@ -270,3 +270,11 @@ def test_nothing_is_certain_beside_the_formula() -> None:
         kl_interval(log(p)[i], i, 4, response=i)
     right = kl_interval(log(tempered(p, 0.25))[i], i, 4, response=i)
     assert right.estimate < analytical_kl(4)
+
+
+def test_named_responses_of_a_thousand_tokens_have_masses_below_the_smallest_float() -> None:
+    log_prob, reward = [-900.0, -901.0, -902.0, -1000.0], [0, 1, 2, 3]
+    found = estimate_kl(log_prob, reward, [2, 4], response=list("abcd"))
+    assert found == pytest.approx(analytical_kl([2, 4]))
+    with pytest.raises(ValueError, match="less than 1e-300 was drawn 2 times of 4"):
+        estimate_kl([-900.0, *log_prob[:3]], [0, *reward[:3]], 2, response=list("aabc"))

@@ -16,12 +16,9 @@ from bonmeter.exact.estimator import expected_kl_estimator, kl_estimator
 from bonmeter.exact.values import exact_kl, exact_win_rate
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from bonmeter.pools.estimate import (
-    best_of_n_weights,
-    estimate_kl,
-    estimate_win_rate,
-)
+from bonmeter.pools.estimate import best_of_n_weights, estimate_kl
 from bonmeter.pools.subsets import jackknife_error, rank, subset_mean
+from bonmeter.pools.win_rates import estimate_win_rate
 
 SMALL = np.array([0.2, 0.3, 0.5])
 

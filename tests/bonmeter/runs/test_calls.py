@@ -15,8 +15,9 @@ from scipy.stats import norm
 
 from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.policies.listed import Policy
-from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
+from bonmeter.pools.estimate import estimate_kl, kl_interval
 from bonmeter.pools.reliability import ThinPoolWarning
+from bonmeter.pools.win_rates import estimate_win_rate
 from bonmeter.runs import (
     QUANTITIES,
     compare,
