@@ -30,8 +30,8 @@ USUAL_PLACES = 3
 NARROW = 0.1
 ROUNDING = 1e-13
 """A number without error below this is the rounding of 0."""
-SMALLEST, LARGEST = 1e-3, 1e7
-"""Outside of this, powers of ten."""
+LARGEST = 1e7
+"""From here on, powers of ten."""
 
 
 class Value(NamedTuple):
@@ -114,7 +114,7 @@ def fixed(number: float, decimals: int) -> str:
     if math.isinf(number):
         return "∞" if number > 0 else "−∞"
     size = abs(number)
-    if size >= LARGEST or (0 < size < SMALLEST and decimals >= MOST_PLACES):
+    if size >= LARGEST or (0 < size < 10.0**-decimals and decimals >= MOST_PLACES):
         return _power_of_ten(number)
     text = f"{size:,.{decimals}f}"
     negative = number < 0 and any(digit in "123456789" for digit in text)

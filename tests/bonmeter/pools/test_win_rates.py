@@ -161,3 +161,10 @@ def test_rejections() -> None:
         win_rate_interval([np.nan, 2.0], 1)
     with pytest.raises(ValueError, match="level = 2"):
         win_rate_interval([1.0, 2.0], 1, level=2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_draw_wins_half_for_certain_however_rewards_tie(seed: int) -> None:
+    scores = np.clip(np.random.default_rng(seed).normal(6, 1.6, 63).round(), 1, 10)
+    found = win_rate_interval(scores, 1)
+    assert found.estimate == found.lower == found.upper == 0.5
