@@ -6,16 +6,17 @@ be read is one `ValueError` that names the argument, the entry and what is expec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import FloatArray, reject_entries
+from bonmeter.numerics.validation import FloatArray, as_integer_n, as_n, reject_entries
 from bonmeter.pools.subsets import IndexArray
 
-__all__ = ["Numbers", "as_names", "as_numbers", "as_ranks"]
+__all__ = ["Numbers", "as_names", "as_numbers", "as_orders", "as_ranks"]
 
 TIED_ULPS = 4
 """Rewards so many units in the last place apart are ties: sums in another order differ by less."""
@@ -132,6 +133,26 @@ def as_names(name: str, values: object, shape: tuple[int, ...]) -> IndexArray:
     numbers: dict[Hashable, int] = {}
     found = [numbers.setdefault(key, len(numbers)) for key in _leaves(name, nested, shape, ())]
     return np.array(found, dtype=np.intp).reshape(shape)
+
+
+def as_orders(n: ArrayLike, largest: int, lead: tuple[int, ...]) -> NDArray[np.int64]:
+    """`n` as int64: whole numbers from 1 to `largest`, for pools of leading shape `lead`.
+
+    Many pools of one candidate are most likely a column.
+
+    Examples:
+        >>> as_orders([1, 2], 4, ()).tolist()
+        [1, 2]
+        >>> as_orders(2, 1, (64,))
+        Traceback (most recent call last):
+        ValueError: reward has shape (64, 1), which is 64 pools of one candidate: expected (N,) ...
+    """
+    if lead and largest <= 1 and np.any(as_n(n) > max(largest, 1)):
+        raise ValueError(
+            f"reward has shape {(*lead, 1)}, which is {math.prod(lead)} pools of one candidate: "
+            "expected (N,) for one pool of N, as reward[:, 0] is"
+        )
+    return as_integer_n(n, largest)
 
 
 def _leaves(

@@ -21,11 +21,10 @@ from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,
-    as_n,
     as_real_array,
     reject_entries,
 )
-from bonmeter.pools.arguments import as_names, as_ranks
+from bonmeter.pools.arguments import as_names, as_orders, as_ranks
 from bonmeter.pools.identity import (
     Distinct,
     LogProbs,
@@ -157,7 +156,7 @@ def estimate_kl(
         0.1931471805599453
     """
     pools = _checked(log_prob, reward, method, response, precision)
-    order = _orders(n, pools.size, pools.lead)
+    order = as_orders(n, pools.size, pools.lead)
     return _shaped(_CURVES[method](pools).estimates(order.ravel()), pools.lead, order)
 
 
@@ -206,7 +205,7 @@ def kl_interval(
     """
     quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
     pools = _checked(log_prob, reward, method, response, precision)
-    order = _orders(n, pools.size - (method == "paper"), pools.lead)
+    order = as_orders(n, pools.size - (method == "paper"), pools.lead)
     found = _CURVES[method](pools).interval(order.ravel(), quantile)
     return Interval(*(_shaped(column, pools.lead, order) for column in found))
 
@@ -447,16 +446,6 @@ def _level(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level = {level!r}: expected a number strictly between 0 and 1")
     return level
-
-
-def _orders(n: ArrayLike, largest: int, lead: tuple[int, ...]) -> NDArray[np.int64]:
-    """Checked n; many pools of one candidate are most likely a column."""
-    if lead and largest <= 1 and np.any(as_n(n) > max(largest, 1)):
-        raise ValueError(
-            f"reward has shape {(*lead, 1)}, which is {math.prod(lead)} pools of one candidate: "
-            "expected (N,) for one pool of N, as reward[:, 0] is"
-        )
-    return as_integer_n(n, largest)
 
 
 def _rewards(reward: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:

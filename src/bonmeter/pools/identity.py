@@ -260,8 +260,8 @@ def reject_doubtful(d: Distinct) -> None:
     p_value = 4 * d.mass.size * float(chance[worst])
     if p_value < DOUBTFUL:
         raise ValueError(
-            f"log_prob: a response of probability {_chance(d.mass[worst])} was drawn {d.draws[worst]} "
-            f"times of {d.size}, which has a chance of {_chance(p_value)} (binomial test): "
+            f"log_prob: a response of probability {_chance(d.mass[worst])} was drawn "
+            f"{d.draws[worst]} times of {d.size}, which has a chance of {_chance(p_value)} (binomial test): "
             f"{CONTRADICTION}"
         )
     repeats = d.size - np.bincount(d.pool, minlength=d.pools)

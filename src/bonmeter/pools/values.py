@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import FloatArray, as_integer_n, reject_entries
-from bonmeter.pools.arguments import as_numbers, as_ranks
+from bonmeter.numerics.validation import FloatArray, reject_entries
+from bonmeter.pools.arguments import as_numbers, as_orders, as_ranks
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import Ranked, rank, subset_cdf
@@ -82,7 +82,7 @@ def best_of_n_value(reward: ArrayLike, n: ArrayLike, value: ArrayLike | None = N
         3.0
     """
     pools = _checked(reward, value)
-    order = as_integer_n(n, pools.size)
+    order = as_orders(n, pools.size, pools.lead)
     means = _class_means(pools.ranked, pools.value)
     return pools.shaped(_estimates(means, order), order)
 
@@ -122,7 +122,7 @@ def value_interval(
     pools = _checked(reward, value)
     if value is None and _is_binary(pools.value):
         return pass_rate_interval(reward, n, level=level)
-    order = as_integer_n(n, pools.size)
+    order = as_orders(n, pools.size, pools.lead)
     means = _class_means(pools.ranked, pools.value)
     estimate = _estimates(means, order)
     spread = _spread(pools, means, order)
@@ -158,7 +158,7 @@ def gain_interval(
         [0.0, 0.833333]
     """
     pools = _checked(reward, value)
-    order = as_integer_n(n, pools.size)
+    order = as_orders(n, pools.size, pools.lead)
     means = _class_means(pools.ranked, pools.value)
     estimate = _estimates(means, order) - means.mean(axis=-1)
     if value is None and _is_binary(pools.value):
@@ -199,7 +199,7 @@ def estimate_pass_rate(passed: ArrayLike, n: ArrayLike) -> FloatArray:
         [0.333333333333, 0.666666666667, 1.0]
     """
     counts, size, lead = _counts(passed)
-    order = as_integer_n(n, size)
+    order = as_orders(n, size, lead)
     failed, index = np.unique(size - counts, return_inverse=True)
     rates = np.empty((failed.size, order.size))
     for block in blocks(size, order):
@@ -230,8 +230,8 @@ def pass_rate_interval(passed: ArrayLike, n: ArrayLike, *, level: float = 0.95) 
         ([0.0, 0.0], [0.3085, 0.5218])
     """
     estimate = estimate_pass_rate(passed, n)
-    counts, size, _ = _counts(passed)
-    order = as_integer_n(n, size)
+    counts, size, lead = _counts(passed)
+    order = as_orders(n, size, lead)
     ends = clopper_pearson(counts, size, level=level)
     lower, upper = (
         np.asarray(-np.expm1(np.multiply.outer(_log_fails(end), order))).reshape(np.shape(estimate))

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import FloatArray, as_integer_n
-from bonmeter.pools.arguments import as_ranks
+from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.arguments import as_orders, as_ranks
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import rank, subset_cdf
@@ -49,7 +49,7 @@ def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
         0.666666666666667
     """
     classes, lead = _classes(reward)
-    order = as_integer_n(n, classes.size - 1)
+    order = as_orders(n, classes.size - 1, lead)
     return _estimates(classes, order).T.reshape(lead + order.shape)[()]
 
 
@@ -81,7 +81,7 @@ def win_rate_interval(reward: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
         [0.6667, 0.6666, 0.6667]
     """
     classes, lead = _classes(reward)
-    order = as_integer_n(n, classes.size - 1)
+    order = as_orders(n, classes.size - 1, lead)
     estimate = _estimates(classes, order)
     flat = order.ravel()[:, None]
     number = (classes.ties > 0).sum(axis=-1)

@@ -89,7 +89,7 @@ def _at(run: Candidates, n: int, kl: Interval, reward: Interval, level: float) -
         "shortfall": paired_difference(reward, best, weight=run.weight, level=level),
     }
     thin = int(thin_prompts(run, np.array([n])).sum())
-    few = np.array([False, True, True]) & ~(effective >= CANDIDATES_PER_DRAW)
+    few = np.array([False, True, True]) & (not effective >= CANDIDATES_PER_DRAW)
     table = pd.DataFrame([x._asdict() for x in curves.values()])
     return pd.DataFrame(
         {

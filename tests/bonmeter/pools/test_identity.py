@@ -206,7 +206,7 @@ A_A_B = ["a", "a", "b"]
         ),
         (
             lambda: kl_interval(np.full(64, -41.0), np.ones(64), 8, response=["x"] * 64),
-            "was drawn 64 times of 64, which has a chance of 1e-300 (binomial test)",
+            "was drawn 64 times of 64, which has a chance of less than 1e-300 (binomial test)",
         ),
         (
             lambda: estimate_kl(
