@@ -261,7 +261,8 @@ def reject_doubtful(d: Distinct) -> None:
     if p_value < DOUBTFUL:
         raise ValueError(
             f"log_prob: a response of probability {_chance(d.mass[worst])} was drawn "
-            f"{d.draws[worst]} times of {d.size}, which has a chance of {_chance(p_value)} (binomial test): "
+            f"{d.draws[worst]} times of {d.size}, which has a chance of {_chance(p_value)} "
+            "(binomial test): "
             f"{CONTRADICTION}"
         )
     repeats = d.size - np.bincount(d.pool, minlength=d.pools)
