@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner, Result
+
+from bonmeter import analytical_kl, kl_estimator, read_log
+from bonmeter.cli.app import app
 from bonmeter.runs.compare import compare
 from bonmeter.runs.diagnose import diagnose
 from bonmeter.runs.frontier import frontier
 from bonmeter.runs.plan import plan, pool_size
 from bonmeter.runs.summary import per_prompt, summarise
-from typer.testing import CliRunner, Result
-
-from bonmeter import analytical_kl, kl_estimator, read_log
-from bonmeter.cli.app import app
 
 DATA = Path(__file__).parent / "data" / "logs"
 SCORED = str(DATA / "vllm_request_outputs_with_reward.jsonl")
