@@ -134,6 +134,20 @@ def test_kl_without_a_log() -> None:
     ]
 
 
+def test_report(log: str, tmp_path: Path) -> None:
+    page, tables = tmp_path / "report.html", tmp_path / "tables"
+    asked = ["report", log, "-o", str(page), "--title", "A & B", "--tables", str(tables), "-n", "4"]
+    result = run(*asked)
+    assert result.exit_code == 0, result.stderr
+    html = page.read_text(encoding="utf-8")
+    assert "A &amp; B</h1>" in html
+    assert "120 candidates of 3 prompts" in html  # what reading said
+    assert (tables / "summary.csv").is_file()
+    assert run("report", "-", "-o", str(page), stdin=Path(log).read_bytes()).exit_code == 0
+    assert run("report", UNSCORED, "-o", str(tmp_path / "none.html")).exit_code == 3
+    assert not (tmp_path / "none.html").exists()
+
+
 def test_rewards_from_a_second_file() -> None:
     first = rows(run("table", UNSCORED, "--rewards", REWARDS, "--json"))
     second = rows(run("table", SCORED, "--json"))

@@ -6,7 +6,7 @@ rule samples:
     input:
         logs=logs_of_samples,
         library=library("workflow/scripts/samples.py"),
-        templates=report_templates(),
+        parts=report_templates(),
     output:
         page="results/samples/report.html",
         tables=expand(
