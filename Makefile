@@ -65,6 +65,7 @@ audit: $(READY) ## check every claim
 study: $(READY) ## run the long studies at full size and keep their results in study/ (an hour)
 	$(SNAKEMAKE) --config study=full
 	cp results/study/estimators_full.csv study/estimators.csv
+	cp results/study/classes_full.csv study/classes.csv
 	cp results/study/adversary_full.csv study/adversary.csv
 
 readme: $(READY) ## bring the tables of the README and docs/ up to date (after a full run)

@@ -20,13 +20,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import AxLine, Line2D
 
 from replication.pipeline import plotting
-from replication.pipeline.io import write_table
+from replication.pipeline.io import save_csv, write_table
 from replication.pipeline.plotting import COLOURS
 from replication.policies.families import make_responses
 from workflow.scripts.comparison import compare
 from workflow.scripts.estimates import estimate
 from workflow.scripts.exact import compute_exact
-from workflow.scripts.study import save_csv, study
+from workflow.scripts.study import study
 from workflow.scripts.tradeoffs import main as tabulate_tradeoffs
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,11 +15,10 @@ from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.policies.listed import Policy
 from bonmeter.pools.estimate import METHODS, Interval
 from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
-from replication.pipeline.io import read_table, write_table
+from replication.pipeline.io import read_table, save_csv, write_table
 from replication.policies.families import staircase, uniform
 from replication.studies import compare as study
 from replication.studies.compare import FORMULA, Errors, compare_methods, errors_of
-from workflow.scripts.study import save_csv
 from workflow.scripts.study import study as run_study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -64,6 +64,26 @@ def test_errors_and_coverage_at_the_edge(
     assert check(name, {}, bad).verdict == REFUTED
 
 
+@pytest.mark.parametrize(("good", "bad"), [(0.9001, 0.8999)])
+def test_no_class_cell_may_cover_too_rarely(good: float, bad: float) -> None:
+    for least, verdict in ((good, NUMERICAL), (bad, REFUTED)):
+        cells = classes([0.95] * 19 + [least])
+        assert CHECKS["class_coverage"]({"classes": cells}).verdict == verdict
+
+
+def test_one_in_ten_class_cells_may_cover_otherwise() -> None:
+    for failing, verdict in ((10, NUMERICAL), (11, REFUTED)):
+        cells = classes([0.95] * (100 - failing) + [0.98] * failing)
+        found = CHECKS["class_coverage"]({"classes": cells})
+        assert found.verdict == verdict
+        assert "least 95.0%" in found.method
+        assert found.worst_at == "classes of mass 0.5 0.5, N = 64, n = 2"
+
+
+def classes(coverage: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"coverage": coverage}).assign(masses="0.5 0.5", pool_size=64, n=2)
+
+
 @pytest.mark.parametrize(
     ("name", "most", "bad"),
     [

@@ -22,6 +22,7 @@ rule claims:
         rivals="results/tradeoffs/rivals.parquet",
         adversary=["results/study/adversary_quick.csv", full_study("adversary")],
         estimators=["results/study/estimators_quick.csv", full_study("estimators")],
+        classes=["results/study/classes_quick.csv", full_study("classes")],
         library=library("workflow/scripts/claims.py"),
     output:
         parquet="results/audit/claims.parquet",

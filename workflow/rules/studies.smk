@@ -70,6 +70,24 @@ rule estimator_study:
         "../scripts/study.py"
 
 
+rule class_study:
+    """Intervals from pools of random policies of a few reward classes: coverage."""
+    input:
+        library=library("workflow/scripts/class_study.py"),
+    output:
+        parquet="results/study/classes_{size}.parquet",
+        csv="results/study/classes_{size}.csv",
+    log:
+        "logs/study/classes_{size}.log",
+    benchmark:
+        "logs/benchmarks/study/classes_{size}.tsv"
+    params:
+        study=lookup(dpath="studies/{size}", within=config),
+        seed=config["seed"],
+    script:
+        "../scripts/class_study.py"
+
+
 rule comparison:
     """The errors of the estimators side by side, a row for each policy, pool size and n."""
     input:

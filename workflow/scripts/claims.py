@@ -22,6 +22,7 @@ class Inputs(Protocol):
     rivals: str
     adversary: Sequence[str]
     estimators: Sequence[str]
+    classes: Sequence[str]
 
 
 def audit(claims: str, policies: Sequence[str], inputs: Inputs, outputs: Mapping[str, str]) -> None:
@@ -37,6 +38,7 @@ def audit(claims: str, policies: Sequence[str], inputs: Inputs, outputs: Mapping
         "adversary": pd.concat(map(pd.read_csv, inputs.adversary), ignore_index=True),
         "estimators": full,
         "estimators_quick": quick,
+        "classes": pd.read_csv(inputs.classes[-1]),
     }
     table = audit_claims(load_claims(claims), cells, tables)
     for written, target in ((table, outputs["parquet"]), (cells, outputs["cells"])):

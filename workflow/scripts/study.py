@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from replication.pipeline.io import log_to, read_table, write_csv, write_table
+from replication.pipeline.io import log_to, read_table, save_csv, write_table
 from replication.studies.compare import compare_methods
 
 __all__ = ["save_csv", "study"]
-
-DIGITS = 5
-"""Significant digits of the table kept as text; of standard errors, two."""
-
-DECIMALS = 12
-"""Beyond them, in nats, is rounding, which differs between machines."""
 
 
 def study(
@@ -57,20 +51,6 @@ def _compare(
         repeats=repeats,
         seed=seed,
     )
-
-
-def save_csv(table: str, path: str) -> None:
-    """The same table as text, rounded, to be kept under version control."""
-    columns = read_table(table)
-    texts = {
-        name: [_text(value, 2 if name.endswith("_error") else DIGITS) for value in column.tolist()]
-        for name, column in columns.items()
-    }
-    write_csv(texts, path)
-
-
-def _text(value: float | str, digits: int) -> str:
-    return f"{round(value, DECIMALS) + 0.0:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from bonmeter.numerics.validation import (
     reject_entries,
 )
 from bonmeter.pools.arguments import as_names, as_orders, as_ranks
+from bonmeter.pools.gaps import BELOW_ROUNDING
 from bonmeter.pools.identity import (
     Distinct,
     LogProbs,
@@ -335,10 +336,18 @@ def _estimates(s: Segments, n: IntArray) -> FloatArray:
     found = kl[np.searchsorted(orders, n)]
     falls = np.any(np.diff(kl, axis=0) < -FALL, axis=0)
     if falls.any():
-        orders = np.arange(n.min(initial=s.size), s.size + 1)
-        least = np.minimum.accumulate(_corrected(pools_marked(s, falls), orders)[::-1])[::-1]
+        falling = pools_marked(s, falls)
+        orders = np.arange(n.min(initial=s.size), max(_saturated(falling), n.max(initial=1)) + 1)
+        least = np.minimum.accumulate(_corrected(falling, orders)[::-1])[::-1]
         found[:, falls] = least[np.searchsorted(orders, n)]
     return found
+
+
+def _saturated(s: Segments) -> int:
+    """The least n, up to N, from which only the highest segment of a pool is selected."""
+    highest = np.append(np.flatnonzero(np.diff(s.pool)), s.pool.size - 1)
+    below = np.log(np.maximum(s.start[highest].max(), 1e-300))
+    return int(min(s.size, np.ceil(BELOW_ROUNDING / max(-below, 1e-300))))
 
 
 def _corrected(s: Segments, n: IntArray) -> FloatArray:

@@ -40,6 +40,9 @@ then share the uncertainty."""
 MOSTLY = 0.9
 """Share of cells whose coverage must be `NOMINAL`."""
 
+LEAST = 0.9
+"""Coverage that no random policy of a few reward classes may stay below."""
+
 FALSE_ALARM = 1e-6
 """Probability that correct simulated means are found to disagree with their expectation."""
 
@@ -262,6 +265,17 @@ def interval_coverage(tables: Tables) -> Finding:
     coverage = cells["ours coverage"][many]
     margin = np.minimum(coverage - NOMINAL[0], NOMINAL[1] - coverage)
     return _mostly(margin, MOSTLY, cells[many])
+
+
+@_check
+def class_coverage(tables: Tables) -> Finding:
+    """Random policies of a few reward classes, each a cell of its own."""
+    cells = tables["classes"].assign(policy="classes of mass " + tables["classes"].masses)
+    margin = np.minimum(cells.coverage - NOMINAL[0], NOMINAL[1] - cells.coverage)
+    found = _mostly(margin, MOSTLY, cells)
+    least = float(cells.coverage.min())
+    verdict = found.verdict if least >= LEAST else REFUTED
+    return found._replace(verdict=verdict, method=f"{found.method}, least {least:.1%}")
 
 
 def _mostly(margin: pd.Series[float], share: float, cells: pd.DataFrame) -> Finding:

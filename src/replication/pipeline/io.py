@@ -20,7 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["atomic_path", "log_to", "read_table", "write_csv", "write_table"]
+__all__ = ["atomic_path", "log_to", "read_table", "save_csv", "write_csv", "write_table"]
+
+DIGITS = 5
+"""Significant digits of a table kept as text; of standard errors, two."""
+
+DECIMALS = 12
+"""Beyond them, in nats, is rounding, which differs between machines."""
 
 
 @contextmanager
@@ -137,6 +143,33 @@ def write_csv(table: Mapping[str, Iterable[object]], path: str | os.PathLike[str
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table)
         writer.writerows(zip(*table.values(), strict=True))
+
+
+def save_csv(table: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """The same table as text, rounded, to be kept under version control.
+
+    Args:
+        table: a file that `write_table` wrote.
+        path: the text; replaced if it exists.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_table({"kl": np.array([1 / 3])}, f"{folder}/a.parquet")
+        ...     save_csv(f"{folder}/a.parquet", f"{folder}/a.csv")
+        ...     Path(folder, "a.csv").read_text().splitlines()
+        ['kl', '0.33333']
+    """
+    columns = read_table(table)
+    texts = {
+        name: [_text(value, 2 if name.endswith("_error") else DIGITS) for value in column.tolist()]
+        for name, column in columns.items()
+    }
+    write_csv(texts, path)
+
+
+def _text(value: float | str, digits: int) -> str:
+    return f"{round(value, DECIMALS) + 0.0:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 @contextmanager

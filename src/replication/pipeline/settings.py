@@ -208,7 +208,7 @@ PolicyName = Annotated[
 
 
 class Study(_Mapping):
-    """A mapping with the keys pool_sizes, n, repeats and evaluations."""
+    """A mapping with the keys pool_sizes, n, repeats, class_policies and evaluations."""
 
     pool_sizes: Different[Annotated[int, _whole(4, 10**6)]] = Field(
         description=(
@@ -219,6 +219,7 @@ class Study(_Mapping):
         description="a list of different whole numbers >= 2; those up to N/2 are studied"
     )
     repeats: int = _whole(2, None, "pools per policy and size")
+    class_policies: int = _whole(1, 10**4, "random policies of a few reward classes")
     evaluations: int = _whole(100, None, "margins computed in each adversarial search")
 
 
