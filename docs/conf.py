@@ -19,6 +19,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "site_
 html_math_renderer = "mathml"
 exclude_patterns = ["build", "figures"]
 default_role = "py:obj"
+suppress_warnings = ["ref.python"]  # a field's name may be that of several classes
 add_module_names = False
 python_use_unqualified_type_names = True
 autodoc_typehints = "signature"

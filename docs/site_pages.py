@@ -44,7 +44,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.connect("builder-inited", _write_pages)
     app.connect("source-read", _adapt)
-    app.connect("autodoc-process-docstring", _link_proofs)
+    app.connect("autodoc-process-docstring", _read_docstring)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -149,14 +149,25 @@ def _relink(link: re.Match[str]) -> str:
     return f"[{text}]({MOVED.get(path, path)})"
 
 
-def _link_proofs(
+def _read_docstring(
     _: Sphinx, what: str, name: str, obj: object, opts: object, lines: list[str]
 ) -> None:
     """What a docstring cites of docs/ becomes a link; a section that is not there fails."""
-    for i, line in enumerate(lines):
-        linked = re.sub(r"docs/(\w+)\.md#([\w-]+)", _link, line)
-        # bars around a name are an absolute value, no substitution
-        lines[i] = linked if ">>>" in line else re.sub(r"\|(\w+)\|", r"\|\1\|", linked)
+    text = re.sub(r"docs/(\w+)\.md#([\w-]+)", _link, "\n".join(lines))
+    text = re.sub(r"(?:^\|.*\|\n?)+", _table, text + "\n", flags=re.MULTILINE)
+    # bars around a name are an absolute value, no substitution
+    lines[:] = [
+        line if ">>>" in line else re.sub(r"\|(\w+)\|", r"\|\1\|", line)
+        for line in text.splitlines()
+    ]
+
+
+def _table(found: re.Match[str]) -> str:
+    """A table of Markdown, as editors show it, for Sphinx."""
+    rows = [line.strip("|").split("|") for line in found[0].splitlines()]
+    cells = [[cell.strip() for cell in row] for row in (rows[0], *rows[2:])]
+    items = ["   * - " + "\n     - ".join(row) for row in cells]
+    return ".. list-table::\n   :header-rows: 1\n\n" + "\n".join(items) + "\n"
 
 
 def _link(cited: re.Match[str]) -> str:
