@@ -3,7 +3,7 @@ CORES ?= all
 UV_VERSION := 0.13.9
 
 # Extras of pyproject.toml: those of the locked environment, and those that the library's tests need.
-LOCKED := certify dev pipeline test
+LOCKED := certify dev docs pipeline test
 LIBRARY := certify cli test
 
 VENV := .venv
@@ -15,7 +15,7 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all environment test test-lowest lint format bench figures audit study readme report \
-    schema lock clean help
+    docs schema lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -74,6 +74,9 @@ readme: $(READY) ## bring the tables of the README and docs/ up to date (after a
 report: all ## write report.html
 	$(SNAKEMAKE) --report report.html
 
+docs: $(READY) ## build the documentation site, docs/build/index.html; a broken link fails
+	$(RUN) sphinx --fail-on-warning --keep-going --quiet docs docs/build
+
 schema: $(READY) ## write the schema of config.yaml after a change of its models
 	$(RUN) replication.pipeline.settings > workflow/schemas/config.schema.yaml
 
@@ -83,6 +86,7 @@ lock: $(READY) ## update requirements.txt after a change of pyproject.toml (UV_A
 
 clean: ## remove what was made, except the environment and the figures
 	rm -rf results logs report.html report.zip .snakemake .benchmarks .hypothesis
+	rm -rf docs/api docs/build docs/gallery.rst
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build src/*.egg-info
 	find src tests workflow benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

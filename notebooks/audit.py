@@ -6,6 +6,8 @@
 # follows one of them back to the numbers, the function and the proof behind it.
 
 # %%
+from pathlib import Path
+
 import pandas as pd
 from IPython.display import HTML, display
 
@@ -18,8 +20,10 @@ from replication.pipeline.io import read_table
 
 pd.set_option("display.max_colwidth", None, "display.float_format", "{:.3g}".format)
 display(HTML("<style>th, td { text-align: left !important; }</style>"))
-claims = pd.read_parquet("results/audit/claims.parquet").set_index("id")
-cells = pd.read_parquet("results/audit/cells.parquet")
+# of a finished run, seen from the root of the project or from the folder of this notebook
+results = next(path for path in (Path("results"), Path("../results")) if path.is_dir())
+claims = pd.read_parquet(results / "audit/claims.parquet").set_index("id")
+cells = pd.read_parquet(results / "audit/cells.parquet")
 claims.verdict.value_counts().to_frame("claims")
 
 # %% [markdown]
@@ -105,7 +109,7 @@ tightest.to_frame("tightest certified cell")
 # again:
 
 # %%
-responses = read_table(f"results/policies/{tightest.policy}.parquet")
+responses = read_table(results / f"policies/{tightest.policy}.parquet")
 policy = Policy(responses["log_prob"], responses["reward"])
 theorem = Inequality("kl", "analytical_kl")
 [again] = decide(policy, tightest.n, [theorem])

@@ -35,6 +35,8 @@ from replication.pipeline.plotting import LINES, figure_style
 from replication.policies.families import make_responses
 from replication.studies.simulate import draw_responses, stream
 
+# %matplotlib inline
+
 # %% [markdown]
 # ## The formula of the literature, and the exact value
 #

@@ -30,6 +30,8 @@ from replication.pipeline.plotting import LINES, figure_style
 from replication.policies.families import verifier
 from replication.studies.simulate import draw_responses, stream
 
+# %matplotlib inline
+
 # %%
 log_prob, reward = verifier(pass_rate=0.1, passing=100, failing=900)
 policy = Policy(log_prob, reward)

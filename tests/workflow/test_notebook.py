@@ -1,5 +1,6 @@
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import jupytext
@@ -47,13 +48,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The same notebook, executed twice."""
+    """The same notebook, executed twice, whatever backend the user has chosen."""
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "small.py").write_text(SMALL.lstrip(), encoding="utf-8")
     (folder / "input.txt").write_text("read from the current folder", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name in ("first", "second"):
+        for name, backend in (("first", "agg"), ("second", "no_such_backend")):
+            patch.setenv("MPLBACKEND", backend)
             write_page("small.py", f"pages/{name}.html")
     return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("pages/*"))]
 
@@ -92,6 +94,17 @@ def test_a_failing_cell_leaves_no_page(tmp_path: Path, monkeypatch: pytest.Monke
     assert Path("broken.html").read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_shows_its_figures_itself(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ("pyplot" in text) == ("\n# %matplotlib inline\n" in text)
+
+
+def test_scripts_are_paired_with_notebooks() -> None:
+    config = tomllib.loads((ROOT / "notebooks/jupytext.toml").read_text(encoding="utf-8"))
+    assert config == {"formats": "ipynb,py:percent"}
+
+
 def test_there_are_notebooks() -> None:
     assert {"audit", "tour"} <= {path.stem for path in NOTEBOOKS}
 
@@ -102,7 +115,8 @@ def test_notebooks_only_call_the_library(path: Path) -> None:
     assert notebook.metadata["jupytext"]["text_representation"]["format_name"] == "percent"
     assert notebook.cells[0].source.startswith("# ")
     definitions = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
-    code = ast.parse("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code"))
+    cells = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    code = ast.parse(cells.replace("%matplotlib inline", ""))
     assert [ast.unparse(node) for node in ast.walk(code) if isinstance(node, definitions)] == []
     assert str(SOURCE / "bonmeter/exact/values.py") in library_modules(path)
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,20 @@ def test_the_page_of_exhibits_is_renewed(finished: Path) -> None:
     assert drawn == set(re.findall(r"`draw_(\w+)`", page))
     assert "| `results/exact/binary.parquet` |" in page
     assert "| estimates | 7 |" in page
+
+
+@pytest.mark.parametrize(("folder", "found"), [(".", True), ("notebooks", True), ("src", False)])
+def test_a_notebook_finds_the_results(finished: Path, folder: str, found: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, finished / "notebooks/audit.py"],
+        cwd=finished / folder,
+        env=os.environ | {"PYTHONPATH": str(finished / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == found, done.stdout
 
 
 def test_each_rule_wrote_its_log(finished: Path) -> None:

@@ -11,6 +11,9 @@ from nbformat import NotebookNode
 
 from replication.pipeline.io import atomic_path, log_to
 
+BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+"""In the kernel, whatever the user's own plots ask for: figures become part of the page."""
+
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}
 {%- block data_png -%}
@@ -38,7 +41,8 @@ def execute(path: str) -> NotebookNode:
         record_timing=False,
         resources={"metadata": {"path": os.getcwd()}},
     )
-    client.execute(stderr=sys.stderr)  # the kernel is a process with a log of its own
+    # the kernel is a process with a log of its own
+    client.execute(env=os.environ | BACKEND, stderr=sys.stderr)
     return notebook
 
 
