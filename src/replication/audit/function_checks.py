@@ -271,9 +271,10 @@ def interval_coverage(tables: Tables) -> Finding:
 def class_coverage(tables: Tables) -> Finding:
     """Random policies of a few reward classes, each a cell of its own."""
     cells = tables["classes"].assign(policy="classes of mass " + tables["classes"].masses)
-    margin = np.minimum(cells.coverage - NOMINAL[0], NOMINAL[1] - cells.coverage)
+    coverage = cells["coverage"]
+    margin = (coverage - NOMINAL[0]).clip(upper=NOMINAL[1] - coverage)
     found = _mostly(margin, MOSTLY, cells)
-    least = float(cells.coverage.min())
+    least = float(coverage.min())
     verdict = found.verdict if least >= LEAST else REFUTED
     return found._replace(verdict=verdict, method=f"{found.method}, least {least:.1%}")
 
