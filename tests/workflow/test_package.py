@@ -31,6 +31,7 @@ API = [
     *("GeometricPolicy", "UniformPolicy", "kl_interval", "mean_interval"),
     *("read_log", "write_log"),
     *("write_report", "write_tables"),
+    *("TopPolicy", "kl_bracket", "kl_lower_bound"),
 ]
 
 
