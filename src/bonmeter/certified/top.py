@@ -34,7 +34,7 @@ def certify_kl_bracket(top: TopPolicy, n: float) -> Enclosure:
         >>> top = TopPolicy(np.log([0.5, 0.25]), log_threshold=np.log(0.25))
         >>> bracket = certify_kl_bracket(top, 2)  # the rest may be 1/4 or any smaller parts
         >>> round(bracket.lower_float, 4), round(bracket.upper_float, 4)
-        (0.1237, 0.1332)
+        (0.1635, 0.1756)
     """
     as_scalar_n(n)
     with ctx.workprec(PRECISION):

@@ -133,7 +133,7 @@ def kl_bracket(top: TopPolicy, n: ArrayLike) -> Bracket:
         >>> top = TopPolicy(np.log([0.5, 0.25]), log_threshold=np.log(0.25))
         >>> bracket = kl_bracket(top, [2.0, 100.0])  # the rest may be 1/4 or any smaller parts
         >>> bracket.lower.round(4).tolist(), bracket.upper.round(4).tolist()
-        ([0.1237, 0.6931], [0.1332, 0.6931])
+        ([0.1635, 0.6931], [0.1756, 0.6931])
     """
     order = as_n(n)
     ends = [_bracket(top, float(k)) for k in order.ravel()]
