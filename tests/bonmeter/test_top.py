@@ -153,7 +153,7 @@ def test_the_lower_bound_of_a_fully_listed_verifier_is_its_kl() -> None:
         ([-3.0], {"log_threshold": -2.0}, r"log_prob\[0\] = -3.0: expected a log-probability from"),
         ([-1.0, np.nan], {"log_threshold": -2.0}, r"log_prob\[1\] = nan"),
         ([0.1], {"log_threshold": -2.0}, r"log_prob\[0\] = 0.1"),
-        ([-0.1, -0.1], {"log_threshold": -2.0}, r"log_prob: probabilities sum to 1.8"),
+        ([-0.1, -0.1], {"log_threshold": -2.0}, r"log_prob: the probabilities sum to 1.8"),
         ([-1.0], {"log_threshold": 0.5}, "log_threshold = 0.5"),
         ([-1.0], {"log_threshold": np.nan}, "log_threshold = nan"),
         ([-1.0], {"log_threshold": -2.0, "error": -1.0}, r"error = -1.0: expected a finite number"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from transformers import (
@@ -20,28 +22,13 @@ from transformers import (
 from transformers.masking_utils import sdpa_mask
 
 from replication.llm.convert import converted
+from replication.llm.settings import Source
 
-__all__ = ["LanguageModel", "Source", "load"]
+__all__ = ["LanguageModel", "environment", "load"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # weights come from where the config says, or not
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "bonmeter"
-
-
-class Source(NamedTuple):
-    """Where a model comes from: a GGUF file shipped by a Python package, or a name or path.
-
-    Attributes:
-        path: a name or path for `AutoModelForCausalLM`, or the name of the file in the package.
-        package: the Python package that ships a GGUF file; none if empty.
-        sha256: of that file.
-        revision: of a model on a hub; the newest in the local cache if empty.
-    """
-
-    path: str
-    package: str = ""
-    sha256: str = ""
-    revision: str = ""
 
 
 class LanguageModel:
@@ -132,16 +119,22 @@ def load(source: Source, device: str = "auto", dtype: str = "float32") -> tuple[
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     path = converted(_in_package(source), source.sha256, CACHE) if source.package else source.path
-    revision = source.revision or "main"
-    tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+    tokenizer = AutoTokenizer.from_pretrained(path, revision=source.revision)
     network = AutoModelForCausalLM.from_pretrained(
-        path, revision=revision, dtype=getattr(torch, dtype)
+        path, revision=source.revision, dtype=getattr(torch, dtype)
     )
     if network.config._attn_implementation == "sdpa":
         network.set_attn_implementation("grouped")
     end = network.generation_config.eos_token_id
     ends = end if isinstance(end, list) else [end]
     return LanguageModel(network.to(device), ends), tokenizer
+
+
+def environment() -> dict[str, str]:
+    """What log-probabilities depend on beside the model: versions and the device."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
+    return {"device": gpu or platform.machine(), "python": platform.python_version(), **versions}
 
 
 def _in_package(source: Source) -> Path:
