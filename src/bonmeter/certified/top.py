@@ -70,9 +70,11 @@ def _gap_below(top: TopPolicy, n: arb, formula: arb, rest: arb) -> arb:
     if not rest > 0:
         return ZERO
     bound = (rest**n * formula).min(tau * n * rest ** (n - 1) / 6)
-    if n > 2:
-        sharp = tau**2 * n * (n - 1) ** 2 * rest ** (n - 2) / (24 * (n - 2))
-        bound = bound.min(sharp)
+    if rest > tau:
+        power = n - 2
+        area = (rest / tau).log() if power == 0 else (rest**power - tau**power) / power
+        first = (2 * tau).min(rest) ** n * formula
+        bound = bound.min(first + tau**2 * n * (n - 1) ** 2 * area / 24)
     return bound
 
 

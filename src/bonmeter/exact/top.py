@@ -115,8 +115,9 @@ def kl_bracket(top: TopPolicy, n: ArrayLike) -> Bracket:
 
     The gap to the analytical formula is a sum over outcomes. The terms of the blocks are known up
     to the errors; the rest, of mass R and outcomes of at most tau, has a gap from 0 to the least of
-    R^n times the formula, tau n R^(n-1)/6 (square-root bound) and, for n > 2,
-    tau^2 n (n-1)^2 R^(n-2) / (24 (n-2)) (sharp gap bound). Up to rounding, about 1e-13;
+    R^n times the formula, tau n R^(n-1)/6 (square-root bound) and (2 tau)^n times the formula plus
+    tau^2 n (n-1)^2/24 times the integral of u^(n-3) from tau to R (sharp gap bound). Up to rounding,
+    about 1e-13;
     `bonmeter.certified.top.certify_kl_bracket` rounds outward.
 
     Args:
@@ -213,9 +214,14 @@ def _gap_below(top: TopPolicy, n: float) -> float:
     tau = np.exp(min(top.log_largest_below, 0.0))
     listed = sum(float(np.exp(block.log_prob).sum()) for block in top.blocks)
     rest = max(1 - listed * np.exp(-top.error), 0.0)
-    bounds = [rest**n * float(analytical_kl(n)), tau * n * rest ** (n - 1) / 6]
-    if n > 2:
-        bounds.append(tau**2 * n * (n - 1) ** 2 * rest ** (n - 2) / (24 * (n - 2)))
+    formula = float(analytical_kl(n))
+    bounds = [rest**n * formula, tau * n * rest ** (n - 1) / 6]
+    if rest > tau:
+        power = n - 2
+        log_ratio = np.log(rest / tau)
+        area = -(rest**power) * np.expm1(-power * log_ratio) / power if power else log_ratio
+        first = min(2 * tau, rest) ** n * formula
+        bounds.append(first + tau**2 * n * (n - 1) ** 2 * area / 24)
     return float(min(bounds))
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from replication.pipeline.config import read_yaml
 
@@ -74,6 +74,7 @@ class Settings(_Record):
         log_prob_error: no computed log-probability is taken to be off by more, in nats.
         examples: texts to keep of each pool.
         prompts: by name.
+        figure_4: names of the four prompts of Figure 4.
     """
 
     model: str
@@ -86,6 +87,7 @@ class Settings(_Record):
     log_prob_error: Annotated[float, Field(ge=0)]
     examples: Annotated[int, Field(ge=0)] = 8
     prompts: dict[Name, Prompt]
+    figure_4: tuple[str, str, str, str]
 
     @field_validator("candidates")
     @classmethod
@@ -93,6 +95,13 @@ class Settings(_Record):
         if not all(temperature > 0 for temperature in candidates):
             raise ValueError(f"{sorted(candidates)}: expected temperatures above 0")
         return candidates
+
+    @model_validator(mode="after")
+    def _drawn(self) -> Settings:
+        for name in self.figure_4:
+            if name not in self.prompts:
+                raise ValueError(f"figure_4: {name!r}: expected one of {', '.join(self.prompts)}")
+        return self
 
 
 def load_settings(path: str | os.PathLike[str]) -> Settings:

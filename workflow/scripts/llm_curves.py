@@ -1,0 +1,111 @@
+"""KL and win rate of best-of-n of each prompt, temperature and reward: proved, and estimated."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bonmeter.certified.top import certify_kl_bracket
+from bonmeter.exact.top import TopPolicy, kl_lower_bound
+from bonmeter.exact.values import analytical_kl
+from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
+from replication.llm.settings import Settings, load_settings
+from replication.llm.tables import REWARDS, has_reward, rewards
+from replication.pipeline.io import log_to, write_table
+
+LARGEST_N = 10_000
+
+
+def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str) -> None:
+    """Write one row per prompt, temperature, reward and n up to 10^4.
+
+    Columns that need more candidates than there are, or a listed reward that is not the likelihood,
+    are nan.
+
+    Args:
+        config: the settings.
+        pools: table of the candidates.
+        found: table of all responses of at least the threshold probability.
+        n: whole numbers.
+        output: the table.
+    """
+    settings = load_settings(config)
+    grid = np.array([k for k in n if k <= LARGEST_N])
+    listed = dict(iter(pd.read_parquet(found).groupby(["prompt", "temperature"])))
+    parts = []
+    for (prompt, temperature), pool in pd.read_parquet(pools).groupby(["prompt", "temperature"]):
+        for name in REWARDS:
+            if has_reward(settings.prompts[prompt], name):
+                curves = _curves(pool, listed[prompt, temperature], name, settings, grid)
+                keys = {"prompt": prompt, "temperature": temperature, "reward": name}
+                parts.append(pd.DataFrame(keys | {"n": grid} | curves))
+    write_table(pd.concat(parts).to_dict("series"), output)
+
+
+def _curves(
+    pool: pd.DataFrame, listed: pd.DataFrame, name: str, settings: Settings, n: FloatArray
+) -> dict[str, FloatArray]:
+    log_prob, reward = pool["log_prob"].to_numpy(), rewards(pool, name)
+    response, size = pool["response"].to_numpy(), len(pool)
+    within = n[n <= size]
+    ours = kl_interval(log_prob, reward, within, response=response)
+    estimates = {
+        "paper": estimate_kl(log_prob, reward, within, method="paper", response=response),
+        "rank_corrected": ours.estimate,
+        "interval_lower": ours.lower,
+        "interval_upper": ours.upper,
+        "win_rate": estimate_win_rate(reward, n[n < size]),
+    }
+    proved = _proved(listed, name, settings, n)
+    formula = analytical_kl(n)
+    values = {"analytical_kl": formula} | proved | {
+        column: np.pad(each, (0, n.size - each.size), constant_values=np.nan)
+        for column, each in estimates.items()
+    }
+    gaps = ("paper", "rank_corrected", "interval_lower", "interval_upper", *proved)
+    values |= {f"{column}_gap": formula - values[column] for column in gaps}
+    certified = np.isfinite(proved["proved_upper"])
+    middle = (proved["proved_lower"] + proved["proved_upper"]) / 2
+    return values | {"kl": np.where(certified, middle, values["rank_corrected"])}
+
+
+def _proved(
+    listed: pd.DataFrame, name: str, settings: Settings, n: FloatArray
+) -> dict[str, FloatArray]:
+    """Ends of the KL, given the recorded error of a log-probability; nan where there is none."""
+    log_threshold, error = float(np.log(settings.threshold)), settings.log_prob_error
+    if name == "log_likelihood":
+        top = TopPolicy(listed["log_prob"], log_threshold, error=error)
+        ends = [certify_kl_bracket(top, k) for k in n.tolist()]
+        computed = [certify_kl_bracket(_as_computed(top), k) for k in n.tolist()]
+        return {
+            "proved_lower": np.array([end.lower_float for end in ends]),
+            "proved_upper": np.array([end.upper_float for end in ends]),
+            "computed_lower": np.array([end.lower_float for end in computed]),
+            "computed_upper": np.array([end.upper_float for end in computed]),
+        }
+    reward = rewards(listed, name)
+    scored = np.isfinite(reward)  # a judge has judged what was drawn
+    top = TopPolicy(listed["log_prob"][scored], log_threshold, error=error)
+    nothing = np.full(n.size, np.nan)
+    lower = kl_lower_bound(top, reward[scored], n)
+    return {"proved_lower": lower} | dict.fromkeys(
+        ("proved_upper", "computed_lower", "computed_upper"), nothing
+    )
+
+
+def _as_computed(top: TopPolicy) -> TopPolicy:
+    """The policy as the model was computed, taken at its word."""
+    return TopPolicy(top.log_prob, top.log_threshold)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        tabulate(
+            snakemake.input.config,
+            snakemake.input.pools,
+            snakemake.input.found,
+            snakemake.params.n,
+            snakemake.output.curves,
+        )
