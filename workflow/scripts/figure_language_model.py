@@ -23,8 +23,8 @@ LEGEND: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "rank_corrected": ("rank-corrected", OURS),
     "analytical_kl": ("analytical formula", LINES["formula"]),
     "paper": ("paper's estimator", LINES["estimator"]),
-    "proved_lower": ("proved", PROVED),
-    "proved_upper": ("proved", PROVED),
+    "proved_lower": ("proved lower end", PROVED),
+    "proved_upper": ("proved upper end", PROVED),
 }
 """Columns: name in the legend and line, the lowest first."""
 

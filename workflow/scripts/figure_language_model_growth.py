@@ -43,7 +43,7 @@ def plot(growth: str, prompts: Sequence[str], labels: Sequence[str], figures: It
             upper.axhline(NEGLIGIBLE, color=COLOURS["grey"], linewidth=0.6)
             upper.set_title(label, fontsize=6)
         use_log_axes(grid[0, 0], "both", most=4)
-        grid[0, 0].set(ylabel="RMSE (nats)", ylim=(1e-9, 1))
+        grid[0, 0].set(ylabel="RMS error (nats)", ylim=(1e-9, 1))
         grid[1, 0].set(ylabel="coverage", ylim=(-0.03, 1.03))
         figure.supxlabel("number of candidates $N$", fontsize=8)
         add_legend(figure, grid[0, 0], ncols=4)

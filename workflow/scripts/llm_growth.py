@@ -40,6 +40,7 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
         rows += [
             {"prompt": prompt, "method": method} | row
             for size in SIZES
+            if len(pool) >= 2 * size
             for method, name in METHODS.items()
             for row in _errors(pool, size, name, top)
         ]
