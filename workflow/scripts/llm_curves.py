@@ -11,7 +11,7 @@ from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
 from replication.llm.settings import Settings, load_settings
-from replication.llm.tables import REWARDS, has_reward, rewards
+from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
 from replication.pipeline.io import log_to, write_table
 
 LARGEST_N = 10_000
@@ -34,7 +34,7 @@ def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str)
     grid = np.array([k for k in n if k <= LARGEST_N])
     listed = dict(iter(pd.read_parquet(found).groupby(["prompt", "temperature"])))
     parts = []
-    for (prompt, temperature), pool in pd.read_parquet(pools).groupby(["prompt", "temperature"]):
+    for (prompt, temperature), pool in read_pools(pools).groupby(["prompt", "temperature"]):
         for name in REWARDS:
             if has_reward(settings.prompts[prompt], name):
                 curves = _curves(pool, listed[prompt, temperature], name, settings, grid)
@@ -47,11 +47,11 @@ def _curves(
     pool: pd.DataFrame, listed: pd.DataFrame, name: str, settings: Settings, n: FloatArray
 ) -> dict[str, FloatArray]:
     log_prob, reward = pool["log_prob"].to_numpy(), rewards(pool, name)
-    response, size = pool["response"].to_numpy(), len(pool)
-    within = n[n <= size]
-    ours = kl_interval(log_prob, reward, within, response=response)
+    within, size = n[n <= len(pool)], len(pool)
+    same = {"response": pool["response"].to_numpy(), "precision": settings.log_prob_error}
+    ours = kl_interval(log_prob, reward, within, **same)
     estimates = {
-        "paper": estimate_kl(log_prob, reward, within, method="paper", response=response),
+        "paper": estimate_kl(log_prob, reward, within, method="paper", **same),
         "rank_corrected": ours.estimate,
         "interval_lower": ours.lower,
         "interval_upper": ours.upper,

@@ -9,6 +9,7 @@ from bonmeter.exact.top import Bracket, TopPolicy, kl_bracket
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval, kl_interval
 from replication.llm.settings import load_settings
+from replication.llm.tables import read_pools
 from replication.pipeline.io import log_to, write_table
 
 SIZES = (64, 256, 1024, 4096)
@@ -29,7 +30,7 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
         output: the table.
     """
     settings = load_settings(config)
-    candidates = pd.read_parquet(pools).query("temperature == 1")
+    candidates = read_pools(pools).query("temperature == 1")
     listed = pd.read_parquet(found).query("temperature == 1").groupby("prompt")
     rows = []
     for prompt, pool in candidates.groupby("prompt"):
@@ -56,7 +57,9 @@ def _errors(
         pool[column].to_numpy()[: parts * size].reshape(parts, size)
         for column in ("log_prob", "response")
     )
-    found = kl_interval(log_prob, log_prob, n, method=method, response=response)
+    found = kl_interval(
+        log_prob, log_prob, n, method=method, response=response, precision=top.error
+    )
     truth = kl_bracket(top, n)
     return [
         {"size": size, "n": int(k), "pools": parts} | _summary(found, truth, i)

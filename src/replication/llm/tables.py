@@ -7,16 +7,27 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from replication.llm.settings import Prompt
 
-__all__ = ["REWARDS", "has_reward", "response_ids", "rewards"]
+__all__ = ["REWARDS", "has_reward", "read_pools", "response_ids", "rewards"]
 
-Table = Mapping[str, NDArray[Any]]
+Table = Mapping[str, NDArray[Any]] | pd.DataFrame
 
 REWARDS = ("log_likelihood", "negative_length", "judge", "verifier")
 """By name, as tables have them; the first two are the paper's."""
+
+
+def read_pools(path: str) -> pd.DataFrame:
+    """The kept candidates; what is drawn again has the log-probability of its first draw.
+
+    Draws of one response in different batches differ by rounding, less than the stated precision.
+    """
+    table = pd.read_parquet(path)
+    first = table.groupby(["prompt", "temperature", "response"]).log_prob.transform("first")
+    return table.assign(log_prob=first)
 
 
 def response_ids(responses: Sequence[Sequence[int]]) -> NDArray[np.int64]:
@@ -47,8 +58,6 @@ def rewards(table: Table, name: str) -> NDArray[np.float64]:
         >>> rewards({"length": np.array([3, 5])}, "negative_length").tolist()
         [-3.0, -5.0]
     """
-    if name == "log_likelihood":
-        return table["log_prob"].astype(np.float64)
-    if name == "negative_length":
-        return -table["length"].astype(np.float64)
-    return table[name].astype(np.float64)
+    column = {"log_likelihood": "log_prob", "negative_length": "length"}.get(name, name)
+    values = np.asarray(table[column], dtype=np.float64)
+    return -values if name == "negative_length" else values
