@@ -54,7 +54,7 @@ def _plot(axes: Axes, table: Table, column: str) -> None:
         for n, line in DRAWS.items():
             rows = rows_where(table, method=method, n=n)
             look = line | {"color": COLOURS[colour], "markersize": 2.5, "linewidth": 0.8}
-            axes.plot(rows["size"], rows[column], **look, label=f"{name}, n = {n}")
+            axes.plot(rows["pool_size"], rows[column], **look, label=f"{name}, n = {n}")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _errors(
     )
     truth = kl_bracket(top, n)
     return [
-        {"size": size, "n": int(k), "pools": parts} | _summary(found, truth, i)
+        {"pool_size": size, "n": int(k), "pools": parts} | _summary(found, truth, i)
         for i, k in enumerate(n)
     ]
 
