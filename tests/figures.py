@@ -338,11 +338,12 @@ def _parts(source: str, inputs: Path, policies: Sequence[str]) -> Iterator[pd.Da
     matches = [SOURCE.fullmatch(each) for each in named]
     assert all(matches), source
     parts: list[pd.DataFrame] = []
-    for path, where, by, first in (match.groups() for match in matches if match):
+    for path, where, by, _ in (match.groups() for match in matches if match):
         frame = pd.read_parquet(inputs / f"{path}.parquet")
         part = frame.query(where) if where else frame
         parts += [group for _, group in part.groupby(by)] if by else [part]
-    yield from (part for part in (parts[:1] if first else parts) if len(part))
+    kept = parts[:1] if source.endswith(", first") else parts
+    yield from (part for part in kept if len(part))
 
 
 def _columns(row: Said, part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -41,7 +41,7 @@ def largest_class_below(log_prob: FloatArray, log_threshold: float) -> float:
 def test_random_policies_lie_in_their_brackets(error: float) -> None:
     for rng, log_prob in random_log_probs(40):
         computed = np.minimum(log_prob + error * rng.uniform(-1, 1, log_prob.size), 0)
-        threshold = float(np.sort(computed)[::-1][min(rng.integers(1, 30), log_prob.size - 1)])
+        threshold = float(np.sort(computed)[::-1][min(int(rng.integers(1, 30)), log_prob.size - 1)])
         top = TopPolicy(computed[computed >= threshold], threshold, error=error)
         bracket = kl_bracket(top, N)
         kl = exact_kl(likelihood_policy(log_prob), N)
@@ -163,7 +163,7 @@ def test_what_is_not_a_top_is_refused(
     log_prob: list[float], options: dict[str, float], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        TopPolicy(log_prob, **options)  # type: ignore[arg-type]
+        TopPolicy(log_prob, **options)
 
 
 def test_rewards_are_checked() -> None:

@@ -22,8 +22,10 @@ def growth(**ours: float) -> dict[str, pd.DataFrame]:
     paper = cell | {"method": "paper", "bias": 0.01, "bias_standard_error": 0.001}
     rows = [
         paper | {"rmse": 0.01, "coverage": 0.0} | {k: v for k, v in ours.items() if k == "bias"},
-        cell | {"method": "rank_corrected", "bias": 0.0, "bias_standard_error": 0.001}
-        | {"rmse": 0.001, "coverage": 1.0} | {k: v for k, v in ours.items() if k != "bias"},
+        cell
+        | {"method": "rank_corrected", "bias": 0.0, "bias_standard_error": 0.001}
+        | {"rmse": 0.001, "coverage": 1.0}
+        | {k: v for k, v in ours.items() if k != "bias"},
     ]
     return {"language_model_growth": pd.DataFrame(rows)}
 

@@ -31,7 +31,9 @@ LEGEND: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 REWARDS = {"log_likelihood": "log-likelihood", "negative_length": "negative length"}
 
 
-def plot(curves: str, prompts: Sequence[str], labels: Sequence[str], figures: Iterable[str]) -> None:
+def plot(
+    curves: str, prompts: Sequence[str], labels: Sequence[str], figures: Iterable[str]
+) -> None:
     """KL against n and, below it, the gap to the formula, for each reward and prompt.
 
     Args:

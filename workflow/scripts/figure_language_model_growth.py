@@ -24,7 +24,9 @@ DRAWS: Mapping[int, Mapping[str, Any]] = {
 """Values of n that are drawn, and how."""
 
 
-def plot(growth: str, prompts: Sequence[str], labels: Sequence[str], figures: Iterable[str]) -> None:
+def plot(
+    growth: str, prompts: Sequence[str], labels: Sequence[str], figures: Iterable[str]
+) -> None:
     """RMSE and coverage against the pool size: a column for each prompt.
 
     Args:
@@ -53,7 +55,7 @@ def _plot(axes: Axes, table: Table, column: str) -> None:
     for method, (name, colour) in METHODS.items():
         for n, line in DRAWS.items():
             rows = rows_where(table, method=method, n=n)
-            look = line | {"color": COLOURS[colour], "markersize": 2.5, "linewidth": 0.8}
+            look = {**line, "color": COLOURS[colour], "markersize": 2.5, "linewidth": 0.8}
             axes.plot(rows["pool_size"], rows[column], **look, label=f"{name}, n = {n}")
 
 

@@ -29,7 +29,9 @@ TEMPERATURES: Mapping[float, Mapping[str, Any]] = {
 }
 
 
-def plot(curves: str, prompts: Sequence[str], labels: Sequence[str], figures: Iterable[str]) -> None:
+def plot(
+    curves: str, prompts: Sequence[str], labels: Sequence[str], figures: Iterable[str]
+) -> None:
     """KL against n: a row for each reward, a column for each prompt.
 
     Args:
@@ -40,9 +42,7 @@ def plot(curves: str, prompts: Sequence[str], labels: Sequence[str], figures: It
     """
     table = read_table(curves)
     with new_figure(figures, "double", 5.2) as figure:
-        grid = figure.subplots(
-            len(REWARDS), len(prompts), sharex=True, sharey=True, squeeze=False
-        )
+        grid = figure.subplots(len(REWARDS), len(prompts), sharex=True, sharey=True, squeeze=False)
         for row, (reward, name) in zip(grid, REWARDS.items(), strict=True):
             for axes, prompt in zip(row, prompts, strict=True):
                 _plot(axes, rows_where(table, prompt=prompt, reward=reward))

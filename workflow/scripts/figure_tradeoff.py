@@ -27,7 +27,7 @@ CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Methods to draw: name in the legend and line."""
 
 DOT: Mapping[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2, "markeredgewidth": 0}
-SQUARE: Mapping[str, Any] = DOT | {"marker": "s", "markersize": 1.6, "color": COLOURS["yellow"]}
+SQUARE = {**DOT, "marker": "s", "markersize": 1.6, "color": COLOURS["yellow"]}
 HIGHLIGHT: Mapping[str, Any] = {
     "linestyle": "none",
     "marker": "D",
@@ -64,9 +64,7 @@ def plot(
         add_legend(figure, left, ncols=3)
 
 
-def _plot_tradeoff(
-    axes: Axes, exact: Table, methods: Table, real: Table, highlight: str
-) -> None:
+def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, real: Table, highlight: str) -> None:
     for method, (name, line) in CURVES.items():
         rows = rows_where(methods, method=method)
         axes.plot(rows["kl"], rows["win_rate"], **line, label=name)

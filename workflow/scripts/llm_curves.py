@@ -12,7 +12,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import atomic_path, log_to
 
 LARGEST_N = 10_000
 
@@ -34,13 +34,15 @@ def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str)
     grid = np.array([k for k in n if k <= LARGEST_N])
     listed = dict(iter(pd.read_parquet(found).groupby(["prompt", "temperature"])))
     parts = []
-    for (prompt, temperature), pool in read_pools(pools).groupby(["prompt", "temperature"]):
+    for key, pool in read_pools(pools).groupby(["prompt", "temperature"]):
+        prompt, temperature = key
         for name in REWARDS:
-            if has_reward(settings.prompts[prompt], name):
-                curves = _curves(pool, listed[prompt, temperature], name, settings, grid)
+            if has_reward(settings.prompts[str(prompt)], name):
                 keys = {"prompt": prompt, "temperature": temperature, "reward": name}
+                curves = _curves(pool, listed[key], name, settings, grid)
                 parts.append(pd.DataFrame(keys | {"n": grid} | curves))
-    write_table(pd.concat(parts).to_dict("series"), output)
+    with atomic_path(output) as path:
+        pd.concat(parts).to_parquet(path, index=False)
 
 
 def _curves(
@@ -48,10 +50,13 @@ def _curves(
 ) -> dict[str, FloatArray]:
     log_prob, reward = pool["log_prob"].to_numpy(), rewards(pool, name)
     within, size = n[n <= len(pool)], len(pool)
-    same = {"response": pool["response"].to_numpy(), "precision": settings.log_prob_error}
-    ours = kl_interval(log_prob, reward, within, **same)
+    response, error = pool["response"].to_numpy(), settings.log_prob_error
+    ours = kl_interval(log_prob, reward, within, response=response, precision=error)
+    theirs = estimate_kl(
+        log_prob, reward, within, method="paper", response=response, precision=error
+    )
     estimates = {
-        "paper": estimate_kl(log_prob, reward, within, method="paper", **same),
+        "paper": theirs,
         "rank_corrected": ours.estimate,
         "interval_lower": ours.lower,
         "interval_upper": ours.upper,
@@ -59,10 +64,14 @@ def _curves(
     }
     proved = _proved(listed, name, settings, n)
     formula = analytical_kl(n)
-    values = {"analytical_kl": formula} | proved | {
-        column: np.pad(each, (0, n.size - each.size), constant_values=np.nan)
-        for column, each in estimates.items()
-    }
+    values = (
+        {"analytical_kl": formula}
+        | proved
+        | {
+            column: np.pad(each, (0, n.size - each.size), constant_values=np.nan)
+            for column, each in estimates.items()
+        }
+    )
     gaps = ("paper", "rank_corrected", "interval_lower", "interval_upper", *proved)
     values |= {f"{column}_gap": formula - values[column] for column in gaps}
     certified = np.isfinite(proved["proved_upper"])

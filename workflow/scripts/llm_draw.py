@@ -87,12 +87,14 @@ def _in_chunks(
                     np.savez(temporary, **part._asdict())
             progress.update(int(np.sum(drawn.tokens >= 0)))
     chunks = [np.load(path) for path in paths]
-    return Draws(*(np.concatenate([chunk[field] for chunk in chunks]) for field in Draws._fields))
+    whole = {field: np.concatenate([chunk[field] for chunk in chunks]) for field in Draws._fields}
+    return Draws(**whole)
 
 
 def _split(draws: Draws) -> Iterator[Draws]:
     for start in range(0, len(draws.log_prob), CHUNK):
-        yield Draws(*(field[start : start + CHUNK] for field in draws))
+        part = slice(start, start + CHUNK)
+        yield Draws(draws.tokens[part], draws.log_prob[part], draws.ended[part])
 
 
 if __name__ == "__main__":

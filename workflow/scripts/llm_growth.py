@@ -10,7 +10,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval, kl_interval
 from replication.llm.settings import load_settings
 from replication.llm.tables import read_pools
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import atomic_path, log_to
 
 SIZES = (64, 256, 1024, 4096)
 N = (4, 16, 64, 256, 1024)
@@ -35,9 +35,7 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
     rows = []
     for prompt, pool in candidates.groupby("prompt"):
         log_prob = listed.get_group(prompt)["log_prob"]
-        top = TopPolicy(
-            log_prob, float(np.log(settings.threshold)), error=settings.log_prob_error
-        )
+        top = TopPolicy(log_prob, float(np.log(settings.threshold)), error=settings.log_prob_error)
         rows += [
             {"prompt": prompt, "method": method} | row
             for size in SIZES
@@ -45,12 +43,11 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
             for method, name in METHODS.items()
             for row in _errors(pool, size, name, top)
         ]
-    write_table(pd.DataFrame(rows).to_dict("series"), output)
+    with atomic_path(output) as path:
+        pd.DataFrame(rows).to_parquet(path, index=False)
 
 
-def _errors(
-    pool: pd.DataFrame, size: int, method: str, top: TopPolicy
-) -> list[dict[str, Any]]:
+def _errors(pool: pd.DataFrame, size: int, method: str, top: TopPolicy) -> list[dict[str, Any]]:
     n = np.array([k for k in N if k < size])
     parts = len(pool) // size
     log_prob, response = (

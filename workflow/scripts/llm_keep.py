@@ -68,18 +68,24 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 def _manifest(
     settings: Settings, measured: pd.DataFrame, made_with: Mapping[str, str]
 ) -> dict[str, object]:
-    differences = measured.assign(difference=measured.difference.abs()).groupby("route").difference
+    sizes = measured.assign(difference=measured.difference.abs()).groupby("route").difference
     return {
         "made_with": dict(made_with),
         "settings": settings.model_dump(mode="json"),
         "precision": {
-            str(route): {"median": float(f"{each.median():.2g}"), "largest": float(f"{each.max():.2g}")}
-            for route, each in differences
+            str(route): {"median": _short(each.median()), "largest": _short(each.max())}
+            for route, each in sizes
         },
     }
 
 
-def by_key(prompts: Sequence[str], temperatures: Sequence[float], paths: Sequence[str]) -> dict[Key, str]:
+def _short(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def by_key(
+    prompts: Sequence[str], temperatures: Sequence[float], paths: Sequence[str]
+) -> dict[Key, str]:
     """The paths by prompt and temperature, in the order of a product of the two."""
     keys = [(prompt, temperature) for prompt in prompts for temperature in temperatures]
     return dict(zip(keys, paths, strict=True))

@@ -116,9 +116,9 @@ def kl_bracket(top: TopPolicy, n: ArrayLike) -> Bracket:
     The gap to the analytical formula is a sum over outcomes. The terms of the blocks are known up
     to the errors; the rest, of mass R and outcomes of at most tau, has a gap from 0 to the least of
     R^n times the formula, tau n R^(n-1)/6 (square-root bound) and (2 tau)^n times the formula plus
-    tau^2 n (n-1)^2/24 times the integral of u^(n-3) from tau to R (sharp gap bound). Up to rounding,
-    about 1e-13;
-    `bonmeter.certified.top.certify_kl_bracket` rounds outward.
+    tau^2 n (n-1)^2/24 times the integral of u^(n-3) from tau to R (sharp gap bound).
+
+    Up to rounding, about 1e-13; `bonmeter.certified.top.certify_kl_bracket` rounds outward.
 
     Args:
         top: the listed responses.
@@ -185,9 +185,9 @@ def _event_kl(mass: float, n: FloatArray) -> FloatArray:
     """KL of best-of-n when only an event of this mass, the best, is told from the rest."""
     if not 0 < mass < 1:
         return np.zeros(n.shape)
-    log_missed = n * np.log1p(-mass)
-    hit = -np.expm1(log_missed)
-    return hit * np.log(hit / mass) + np.exp(log_missed) * (n - 1) * np.log1p(-mass)
+    log_rest = float(np.log1p(-mass))
+    hit = -np.expm1(n * log_rest)
+    return np.asarray(hit * np.log(hit / mass) + np.exp(n * log_rest) * (n - 1) * log_rest)
 
 
 def _bracket(top: TopPolicy, n: float) -> tuple[float, float]:

@@ -55,7 +55,9 @@ def _alone(model: LanguageModel, prompt: torch.Tensor, responses: torch.Tensor) 
 
 
 @torch.inference_mode()
-def _token_by_token(model: LanguageModel, prompt: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
+def _token_by_token(
+    model: LanguageModel, prompt: torch.Tensor, responses: torch.Tensor
+) -> torch.Tensor:
     cache, tokens = model.new_cache(), responses.clamp(min=0)
     following = model.extend(cache, prompt[None]).expand(len(tokens), -1)
     cache.batch_repeat_interleave(len(tokens))

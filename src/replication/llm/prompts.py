@@ -41,9 +41,7 @@ def judgement_tokens(tokenizer: Any, prompt: str, question: str) -> Judgement:  
 
 def _in_template(tokenizer: Any, text: str) -> str:  # noqa: ANN401
     messages = [{"role": "user", "content": text}]
-    return str(
-        tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    )
+    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def _encoded(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401

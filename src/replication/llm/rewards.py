@@ -17,23 +17,21 @@ __all__ = ["judge", "lengths", "verify"]
 TOKENS_AT_ONCE = {"cuda": 2**18, "cpu": 2**13}
 
 
-def lengths(
-    tokens: NDArray[np.int32], ended: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def lengths(tokens: NDArray[np.int32], ended: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Tokens of each response, the end token not counted.
 
     Examples:
         >>> lengths(np.array([[5, 2, -1], [5, 6, 7]], np.int32), np.array([True, False])).tolist()
         [1, 3]
     """
-    return np.sum(tokens >= 0, axis=1) - ended
+    return np.asarray(np.sum(tokens >= 0, axis=1) - ended)
 
 
 def verify(texts: Sequence[str], pattern: str) -> NDArray[np.bool_]:
-    """Whether each text contains the pattern, a regular expression, in any case.
+    r"""Whether each text contains the pattern, a regular expression, in any case.
 
     Examples:
-        >>> verify(["It is Paris.", "It is parish"], r"\\bparis\\b").tolist()
+        >>> verify(["It is Paris.", "It is parish"], r"\bparis\b").tolist()
         [True, False]
     """
     found = re.compile(pattern, re.IGNORECASE)
@@ -73,4 +71,4 @@ def _log_odds(
     whole = [[*question.before, *response, *question.after] for response in responses]
     logits = model.logits_after(torch.tensor(whole, device=model.device)).double()
     yes, no = (logits[:, answer].logsumexp(dim=1) for answer in (question.yes, question.no))
-    return (yes - no).cpu().numpy()
+    return np.asarray((yes - no).cpu().numpy())

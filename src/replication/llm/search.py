@@ -75,7 +75,11 @@ def likely_responses(
 
 
 def _pieces(
-    cache: DynamicCache, parent: torch.Tensor, tokens: torch.Tensor, log_prob: torch.Tensor, rows: int
+    cache: DynamicCache,
+    parent: torch.Tensor,
+    tokens: torch.Tensor,
+    log_prob: torch.Tensor,
+    rows: int,
 ) -> list[_Prefixes]:
     """The prefixes in pieces of at most `rows`, each with a cache of its own."""
     pieces = []
