@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = load_settings(ROOT / "config/llm.yaml")
 NAME = "capital"
 ROWS, SHORT = 12, 24
-"""Candidates to draw again: the first of so few tokens, as two cores draw a few hundred a second."""
+"""Candidates to draw again: the first of so few tokens, as a core draws a hundred a second."""
 
 Loaded = tuple[LanguageModel, Any]
 
@@ -90,5 +90,5 @@ def test_a_sample_is_the_kept_one_up_to_rounding(loaded: Loaded, prompt: torch.T
 def test_another_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"GGUF")
-    with pytest.raises(ValueError, match="has the sha256 .*: expected abc"):
+    with pytest.raises(ValueError, match=r"has the sha256 .*: expected abc"):
         converted(file, "abc", tmp_path)
