@@ -29,16 +29,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DECLARED = by_name(
     [
         *PROJECT["dependencies"],
-<<<<<<< HEAD
         *(text for extra in LOCKED.split() for text in PROJECT["optional-dependencies"][extra]),
-=======
-        *(
-            text
-            for name, extra in PROJECT["optional-dependencies"].items()
-            if name != "llm"  # no lock could name a build of torch that suits everybody
-            for text in extra
-        ),
->>>>>>> b01aff8 (Extra llm, mypy and linters)
     ]
 )
 
