@@ -3,10 +3,12 @@
 import os
 from importlib.util import find_spec
 
-NEEDS_TORCH = ("convert", "model", "precision", "rewards", "sampling", "search")
+NEEDS_TORCH = [
+    *("src/replication/llm/convert.py", "src/replication/llm/model.py"),
+    *("src/replication/llm/precision.py", "src/replication/llm/prompts.py"),
+    *("src/replication/llm/rewards.py", "src/replication/llm/sampling.py"),
+    *("src/replication/llm/search.py", "src/replication/llm/tiny.py"),
+    "tests/replication/llm/*",
+]
 
-collect_ignore_glob = (
-    []
-    if find_spec("torch") or os.environ.get("CI")
-    else [*(f"src/replication/llm/{name}.py" for name in NEEDS_TORCH), "tests/replication/llm/*"]
-)
+collect_ignore_glob = [] if find_spec("torch") or os.environ.get("CI") else NEEDS_TORCH

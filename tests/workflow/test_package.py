@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import bonmeter
+from conftest import collect_ignore_glob
 
 SOURCE = Path(bonmeter.__file__).parents[1]
 STUB = ast.parse((SOURCE / "bonmeter/__init__.pyi").read_text(encoding="utf-8"))
@@ -39,7 +40,10 @@ def dotted(path: Path) -> str:
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
 
 
-MODULES = sorted(dotted(path) for path in SOURCE.glob("*/**/*.py") if path.stem != "__init__")
+UNTESTED = {SOURCE.parent / path for path in collect_ignore_glob}
+MODULES = sorted(
+    dotted(path) for path in set(SOURCE.glob("*/**/*.py")) - UNTESTED if path.stem != "__init__"
+)
 PACKAGES = sorted(dotted(path.parent) for path in SOURCE.glob("**/__init__.py"))
 
 

@@ -48,6 +48,16 @@ def converted(gguf: Path, sha256: str, cache: Path) -> Path:
 
     Raises:
         ValueError: if the file has another sha256, or holds another architecture or tokenizer.
+
+    Examples:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "model.gguf")
+        ...     _ = file.write_bytes(b"GGUF")
+        ...     try:
+        ...         converted(file, "0123", Path(folder))
+        ...     except ValueError as error:
+        ...         print(str(error)[-13:])
+        expected 0123
     """
     folder = cache / sha256
     if folder.is_dir():

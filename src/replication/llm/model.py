@@ -115,6 +115,11 @@ def load(source: Source, device: str = "auto", dtype: str = "float32") -> tuple[
 
     Raises:
         ValueError: if the package is not installed or its file has another sha256.
+
+    Examples:
+        >>> load(Source(path="model.gguf", package="no_such_package"))
+        Traceback (most recent call last):
+        ValueError: package no_such_package is not installed: `make llm` installs it
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -131,7 +136,12 @@ def load(source: Source, device: str = "auto", dtype: str = "float32") -> tuple[
 
 
 def environment() -> dict[str, str]:
-    """What log-probabilities depend on beside the model: versions and the device."""
+    """What log-probabilities depend on beside the model: versions and the device.
+
+    Examples:
+        >>> sorted(environment())
+        ['device', 'numpy', 'python', 'torch', 'transformers']
+    """
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     return {"device": gpu or platform.machine(), "python": platform.python_version(), **versions}

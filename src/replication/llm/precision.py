@@ -32,6 +32,16 @@ def log_probs_by_route(
         By route, shape (rows,): in float32 in one pass and token by token with a cache, alone or
         with others; and in other precisions, in which transformers still normalises layers in
         float32.
+
+    Examples:
+        >>> from replication.llm.tiny import tiny_model
+        >>> routes = log_probs_by_route(tiny_model(), torch.tensor([1]), torch.tensor([[2, 0]]))
+        >>> best = routes["float64, one pass"]
+        >>> [
+        ...     bool(abs(routes[name] - best) < 1e-4)
+        ...     for name in ("float32, token by token", "bfloat16, one pass")
+        ... ]
+        [True, False]
     """
     found = {}
     for name, route in ROUTES.items():

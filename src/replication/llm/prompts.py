@@ -20,7 +20,13 @@ class Judgement(NamedTuple):
 
 
 def prompt_tokens(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401
-    """A user's message in the model's own template, up to where its response begins."""
+    """A user's message in the model's own template, up to where its response begins.
+
+    Examples:
+        >>> from replication.llm.tiny import tiny_tokenizer
+        >>> prompt_tokens(tiny_tokenizer(), "yes")  # <user> yes <user>
+        [1, 2, 1]
+    """
     return _encoded(tokenizer, _in_template(tokenizer, text))
 
 
@@ -29,6 +35,11 @@ def judgement_tokens(tokenizer: Any, prompt: str, question: str) -> Judgement:  
 
     Raises:
         ValueError: if yes or no is not one token.
+
+    Examples:
+        >>> from replication.llm.tiny import tiny_tokenizer
+        >>> judgement_tokens(tiny_tokenizer(), "yes", "no").yes
+        [2, 4]
     """
     message = f"Question: {prompt}\nAnswer: {SLOT}\n\n{question} Answer only yes or no."
     before, after = _in_template(tokenizer, message).split(SLOT)

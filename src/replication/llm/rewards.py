@@ -52,6 +52,14 @@ def judge(
 
     Returns:
         Shape (responses,).
+
+    Examples:
+        >>> from replication.llm.tiny import tiny_model
+        >>> question = Judgement(before=[1], after=[1], yes=[2], no=[3])
+        >>> odds = judge(tiny_model(), question, [[2], [3, 3]])
+        >>> logits = tiny_model().logits_after(torch.tensor([[1, 2, 1]]))[0]
+        >>> bool(abs(odds[0] - float(logits[2] - logits[3])) < 1e-5)
+        True
     """
     odds = np.empty(len(responses))
     size = np.array([len(response) for response in responses])

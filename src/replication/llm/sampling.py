@@ -46,6 +46,14 @@ def draw(model: LanguageModel, prompt: torch.Tensor, uniform: NDArray[np.float64
         prompt: tokens, shape (prompt tokens,).
         uniform: independent and uniform in [0, 1), shape (rows, limit); the token limit is part of
             the policy: a response that reaches it is cut, and has the probability of its tokens.
+
+    Examples:
+        >>> from replication.llm.tiny import tiny_model
+        >>> model, prompt = tiny_model(), torch.tensor([1])
+        >>> draws = draw(model, prompt, np.array([[0.5, 0.5, 0.5]]))
+        >>> direct = model.score(prompt, torch.from_numpy(draws.tokens).long())
+        >>> bool(abs(draws.log_prob[0] - direct[0]) < 1e-5)
+        True
     """
     rows, limit = uniform.shape
     numbers = torch.from_numpy(uniform).to(model.device)

@@ -51,6 +51,14 @@ def likely_responses(
         log_threshold: in nats.
         limit: most tokens of a response, the end token among them; a longer one is cut there.
         rows: prefixes to expand at once.
+
+    Examples:
+        >>> from replication.llm.tiny import tiny_model
+        >>> all_of_them = likely_responses(tiny_model(3), torch.tensor([1]), -1e9, limit=2)
+        >>> len(all_of_them.tokens)  # the end at once, or after one of 2 tokens, or 2 tokens
+        7
+        >>> round(float(np.exp(all_of_them.log_prob).sum()), 5)
+        1.0
     """
     device = model.device
     root = _Prefixes(

@@ -24,6 +24,14 @@ def read_pools(path: str) -> pd.DataFrame:
     """The kept candidates; what is drawn again has the log-probability of its first draw.
 
     Draws of one response in different batches differ by rounding, less than the stated precision.
+
+    Examples:
+        >>> import tempfile
+        >>> columns = {"prompt": "a", "temperature": 1.0, "response": [7, 7]}
+        >>> with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        ...     pd.DataFrame(columns | {"log_prob": [-2.0, -2.00001]}).to_parquet(file.name)
+        ...     read_pools(file.name).log_prob.tolist()
+        [-2.0, -2.0]
     """
     table = pd.read_parquet(path)
     first = table.groupby(["prompt", "temperature", "response"]).log_prob.transform("first")
@@ -43,7 +51,13 @@ def response_ids(responses: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def has_reward(prompt: Prompt, name: str) -> bool:
-    """Whether the reward makes sense for the prompt: some have no verifier."""
+    """Whether the reward makes sense for the prompt: some have no verifier.
+
+    Examples:
+        >>> open_question = Prompt(label="a", text="Write a haiku.", judge="Is it good?")
+        >>> has_reward(open_question, "judge"), has_reward(open_question, "verifier")
+        (True, False)
+    """
     return name != "verifier" or bool(prompt.verifier)
 
 

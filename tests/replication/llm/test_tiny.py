@@ -10,9 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from bonmeter.exact.top import TopPolicy, kl_bracket
 from bonmeter.exact.values import exact_kl
@@ -25,35 +22,18 @@ from replication.llm.rewards import judge
 from replication.llm.sampling import CHUNK, NO_TOKEN, draw
 from replication.llm.search import likely_responses
 from replication.llm.settings import Settings, Source
+from replication.llm.tiny import END, tiny_model, tiny_network, tiny_tokenizer
 from workflow.scripts import llm_draw
 from workflow.scripts.llm_search import search
 
-END, LIMIT = 0, 5
+LIMIT = 5
 PROMPT = torch.tensor([1, 2, 1])
 N = np.array([1, 2, 3.5, 10, 100, 1e4])
 
 
-def tiny(vocabulary: int, heads: int = 2) -> LlamaForCausalLM:
-    torch.manual_seed(vocabulary)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=heads,
-        num_key_value_heads=1,
-        max_position_embeddings=32,
-        initializer_range=0.4,  # far from uniform
-        bos_token_id=1,
-        eos_token_id=END,
-        pad_token_id=END,
-    )
-    return LlamaForCausalLM(config)
-
-
 @pytest.fixture(params=[3, 4, 6])
 def model(request: pytest.FixtureRequest) -> LanguageModel:
-    return LanguageModel(tiny(request.param), [END], temperature=0.8)
+    return tiny_model(request.param, temperature=0.8)
 
 
 def every_response(model: LanguageModel) -> list[tuple[int, ...]]:
@@ -149,7 +129,7 @@ def test_a_row_depends_on_its_numbers_alone(model: LanguageModel) -> None:
 
 
 def test_the_temperature_divides_the_logits() -> None:
-    network = tiny(4)
+    network = tiny_network(4)
     one, half = LanguageModel(network, [END], 1.0), LanguageModel(network, [END], 0.5)
     tokens = PROMPT[None]
     doubled = 2 * one.extend(one.new_cache(), tokens)
@@ -160,7 +140,7 @@ def test_the_temperature_divides_the_logits() -> None:
 
 @pytest.mark.parametrize("heads", [2, 4])
 def test_grouped_attention_is_the_usual_one(heads: int) -> None:
-    network = tiny(6, heads)
+    network = tiny_network(6, heads)
     model = LanguageModel(network, [END])
     tokens = torch.randint(0, 6, (3, 7), generator=torch.Generator().manual_seed(0))
     found = []
@@ -190,21 +170,11 @@ def test_the_judge_compares_the_answers_wherever_the_response_lies(model: Langua
         assert value == pytest.approx(float(logits[1] - logits[2]), abs=1e-6)
 
 
-WORDS = {"<end>": 0, "<user>": 1, "yes": 2, "no": 3, "Yes": 4, "No": 5}
-TEMPLATE = "{% for message in messages %}<user> {{ message.content }}{% endfor %} <user>"
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     """Of a tiny model in a folder, as transformers writes it."""
-    tiny(len(WORDS)).save_pretrained(tmp_path / "model")
-    tokenizer = Tokenizer(WordLevel(WORDS, unk_token="<user>"))
-    from tokenizers.pre_tokenizers import WhitespaceSplit
-
-    tokenizer.pre_tokenizer = WhitespaceSplit()
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<end>", chat_template=TEMPLATE
-    ).save_pretrained(tmp_path / "model")
+    tiny_network().save_pretrained(tmp_path / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "model")
     prompt = {"label": "a", "text": "yes no", "judge": "no", "verifier": "yes"}
     config = Settings.model_validate(
         {
