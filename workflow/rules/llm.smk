@@ -13,6 +13,9 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
+LLM_TABLES = {
+    name: in_project(f"{LLM_KEPT}/{name}.parquet") for name in ("pools", "found", "texts")
+}
 PROMPTS = list(LLM_SETTINGS.prompts)
 TEMPERATURES = [f"{temperature:g}" for temperature in LLM_SETTINGS.candidates]
 PROMPT_LABELS = [prompt.label for prompt in LLM_SETTINGS.prompts.values()]
@@ -45,8 +48,8 @@ rule llm_curves:
     """KL and win rate of every prompt, temperature and reward: proved, and estimated."""
     input:
         config=in_project(LLM),
-        pools=in_project(f"{LLM_KEPT}/pools.parquet"),
-        found=in_project(f"{LLM_KEPT}/found.parquet"),
+        pools=LLM_TABLES["pools"],
+        found=LLM_TABLES["found"],
         library=library("workflow/scripts/llm_curves.py"),
     output:
         curves="results/llm/curves.parquet",
@@ -64,8 +67,8 @@ rule llm_growth:
     """Estimators on the real policy as pools grow, against the proved KL."""
     input:
         config=in_project(LLM),
-        pools=in_project(f"{LLM_KEPT}/pools.parquet"),
-        found=in_project(f"{LLM_KEPT}/found.parquet"),
+        pools=LLM_TABLES["pools"],
+        found=LLM_TABLES["found"],
         library=library("workflow/scripts/llm_growth.py"),
     output:
         growth="results/llm/growth.parquet",
