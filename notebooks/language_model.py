@@ -56,8 +56,9 @@ pd.DataFrame({"probability": np.exp(likeliest.log_prob).round(5), "response": li
 # ## The KL, between two proved ends
 #
 # Everything else ranks below these and has no response above τ, so it can lower the KL by next to
-# nothing, whatever it is ([proof](../docs/theory.md#bracket-from-the-likeliest-responses)). Two ways
-# of computing a log-probability differ by less than 5·10⁻⁴ nats; the ends allow for that too.
+# nothing, whatever it is
+# ([proof](../docs/theory.md#bracket-from-the-likeliest-responses)). Two ways of computing a
+# log-probability differ by less than 5·10⁻⁴ nats; the ends allow for that too.
 
 # %%
 n = np.array([1, 2, 4, 10, 30, 100, 1000, 10_000])

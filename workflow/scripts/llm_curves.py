@@ -1,10 +1,11 @@
 """KL and win rate of best-of-n of each prompt, temperature and reward: proved, and estimated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from bonmeter.bounds.formulas import FORMULAS
 from bonmeter.certified.top import certify_kl_bracket
 from bonmeter.exact.top import TopPolicy, kl_lower_bound
 from bonmeter.exact.values import analytical_kl
@@ -12,9 +13,40 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.columns import Columns, Derived, derive
+from replication.pipeline.io import log_to, write_table
+from replication.studies.proved import gap_to_formula, middle_or_estimate
 
 LARGEST_N = 10_000
+
+ESTIMATES: Columns = {
+    "paper": estimate_kl,
+    "rank_corrected": kl_interval,
+    "interval_lower": kl_interval,
+    "interval_upper": kl_interval,
+}
+PROVED: Columns = {
+    "proved_lower": certify_kl_bracket,  # with another reward than the likelihood kl_lower_bound
+    "proved_upper": certify_kl_bracket,
+    "computed_lower": certify_kl_bracket,
+    "computed_upper": certify_kl_bracket,
+}
+DERIVED = {
+    **{
+        f"{name}_gap": Derived(gap_to_formula, ("analytical_kl", name))
+        for name in (*ESTIMATES, *PROVED)
+    },
+    "kl": Derived(middle_or_estimate, ("proved_lower", "proved_upper", "rank_corrected")),
+}
+COLUMNS: Mapping[str, Columns] = {
+    "llm/curves": {
+        "analytical_kl": FORMULAS["analytical_kl"],
+        **PROVED,
+        **ESTIMATES,
+        "win_rate": estimate_win_rate,
+        **DERIVED,
+    }
+}
 
 
 def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str) -> None:
@@ -41,8 +73,8 @@ def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str)
                 keys = {"prompt": prompt, "temperature": temperature, "reward": name}
                 curves = _curves(pool, listed[key], name, settings, grid)
                 parts.append(pd.DataFrame(keys | {"n": grid} | curves))
-    with atomic_path(output) as path:
-        pd.concat(parts).to_parquet(path, index=False)
+    table = pd.concat(parts)
+    write_table({str(name): column.to_numpy() for name, column in table.items()}, output)
 
 
 def _curves(
@@ -62,21 +94,12 @@ def _curves(
         "interval_upper": ours.upper,
         "win_rate": estimate_win_rate(reward, n[n < size]),
     }
-    proved = _proved(listed, name, settings, n)
-    formula = analytical_kl(n)
-    values = (
-        {"analytical_kl": formula}
-        | proved
-        | {
-            column: np.pad(each, (0, n.size - each.size), constant_values=np.nan)
-            for column, each in estimates.items()
-        }
-    )
-    gaps = ("paper", "rank_corrected", "interval_lower", "interval_upper", *proved)
-    values |= {f"{column}_gap": formula - values[column] for column in gaps}
-    certified = np.isfinite(proved["proved_upper"])
-    middle = (proved["proved_lower"] + proved["proved_upper"]) / 2
-    return values | {"kl": np.where(certified, middle, values["rank_corrected"])}
+    values = {"analytical_kl": analytical_kl(n)} | _proved(listed, name, settings, n)
+    values |= {
+        column: np.pad(each, (0, n.size - each.size), constant_values=np.nan)
+        for column, each in estimates.items()
+    }
+    return values | derive(DERIVED, values)
 
 
 def _proved(

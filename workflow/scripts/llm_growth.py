@@ -1,19 +1,34 @@
 """Estimators on a real policy as pools grow: bias, RMSE and coverage against the proved KL."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bonmeter.exact.top import Bracket, TopPolicy, kl_bracket
-from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval, kl_interval
 from replication.llm.settings import load_settings
 from replication.llm.tables import read_pools
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.columns import Columns
+from replication.pipeline.io import log_to, write_table
+from replication.studies.proved import bias, coverage, distance, rmse
 
 SIZES = (64, 256, 1024, 4096)
 N = (4, 16, 64, 256, 1024)
+SUMMARIES = {"bias": bias, "rmse": rmse}
+
+COLUMNS: Mapping[str, Columns] = {
+    "llm/growth": {
+        "proved_lower": kl_bracket,
+        "proved_upper": kl_bracket,
+        **SUMMARIES,
+        "bias_standard_error": distance,
+        "coverage": coverage,
+        "df": kl_interval,
+    }
+}
+
 METHODS = {"paper": "paper", "rank_corrected": "rank-corrected"}
 
 
@@ -43,8 +58,8 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
             for method, name in METHODS.items()
             for row in _errors(pool, size, name, top)
         ]
-    with atomic_path(output) as path:
-        pd.DataFrame(rows).to_parquet(path, index=False)
+    table = pd.DataFrame(rows)
+    write_table({str(name): column.to_numpy() for name, column in table.items()}, output)
 
 
 def _errors(pool: pd.DataFrame, size: int, method: str, top: TopPolicy) -> list[dict[str, Any]]:
@@ -66,23 +81,16 @@ def _errors(pool: pd.DataFrame, size: int, method: str, top: TopPolicy) -> list[
 
 def _summary(found: Interval, truth: Bracket, i: int) -> dict[str, float]:
     lower, upper = float(truth.lower[i]), float(truth.upper[i])
-    error = _distance(found.estimate[:, i], lower, upper)
-    covered = (found.lower[:, i] <= upper) & (found.upper[:, i] >= lower)
+    estimate, ends = found.estimate[:, i], (found.lower[:, i], found.upper[:, i])
+    off = distance(estimate, lower, upper)
     return {
         "proved_lower": lower,
         "proved_upper": upper,
-        "bias": float(error.mean()),
-        "abs_bias": abs(float(error.mean())),
-        "bias_standard_error": float(error.std(ddof=1) / np.sqrt(error.size)),
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "coverage": float(covered.mean()),
+        **{name: of(estimate, lower, upper) for name, of in SUMMARIES.items()},
+        "bias_standard_error": float(off.std(ddof=1) / np.sqrt(off.size)),
+        "coverage": coverage(ends, lower, upper),
         "df": float(np.median(found.df[:, i])),
     }
-
-
-def _distance(estimate: FloatArray, lower: float, upper: float) -> FloatArray:
-    """Signed distance from the proved interval: what is certainly an error."""
-    return np.maximum(estimate - upper, 0) - np.maximum(lower - estimate, 0)
 
 
 if __name__ == "__main__":

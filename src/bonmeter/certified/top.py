@@ -20,7 +20,7 @@ def certify_kl_bracket(top: TopPolicy, n: float) -> Enclosure:
 
     The log-probabilities, the threshold, the error and n are taken as exact float64 numbers: given
     that every response's log-probability is within the error and none above the threshold is
-    missing, the KL lies in the enclosure. Derivations: docs/theory.md.
+    missing, the KL lies in the enclosure (docs/theory.md#bracket-from-the-likeliest-responses).
 
     Args:
         top: the listed responses.

@@ -118,7 +118,8 @@ def kl_bracket(top: TopPolicy, n: ArrayLike) -> Bracket:
     R^n times the formula, tau n R^(n-1)/6 (square-root bound) and (2 tau)^n times the formula plus
     tau^2 n (n-1)^2/24 times the integral of u^(n-3) from tau to R (sharp gap bound).
 
-    Up to rounding, about 1e-13; `bonmeter.certified.top.certify_kl_bracket` rounds outward.
+    Up to rounding, about 1e-13; `bonmeter.certified.top.certify_kl_bracket` rounds outward. Proof:
+    docs/theory.md#bracket-from-the-likeliest-responses.
 
     Args:
         top: the listed responses.

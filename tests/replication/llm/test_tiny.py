@@ -48,7 +48,7 @@ def scores(model: LanguageModel, responses: Sequence[Sequence[int]]) -> FloatArr
     size = np.array([len(response) for response in responses])
     for length in np.unique(size):
         rows = np.flatnonzero(size == length)
-        tokens = torch.tensor([responses[i] for i in rows])
+        tokens = torch.tensor([responses[i] for i in rows.tolist()])
         found[rows] = model.score(PROMPT, tokens).numpy()
     return found
 
@@ -213,7 +213,7 @@ def test_an_interrupted_draw_goes_on_with_the_chunks_it_has(
 
     def counted(*arguments: object) -> object:
         drawn.append(arguments)
-        return draw(*arguments)  # type: ignore[arg-type]
+        return draw(*arguments)
 
     monkeypatch.setattr(llm_draw, "draw", counted)
     llm_draw.draw_pool(*arguments)
