@@ -10,7 +10,8 @@ from bonmeter.certified.top import certify_kl_bracket
 from bonmeter.exact.top import TopPolicy, kl_lower_bound
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.estimate import estimate_kl, estimate_win_rate, kl_interval
+from bonmeter.pools.estimate import estimate_kl, kl_interval
+from bonmeter.pools.win_rates import estimate_win_rate
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
 from replication.pipeline.columns import Columns, Derived, derive
