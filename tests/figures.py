@@ -26,6 +26,8 @@ from replication.policies.families import make_responses
 from workflow.scripts.comparison import compare
 from workflow.scripts.estimates import estimate
 from workflow.scripts.exact import compute_exact
+from workflow.scripts.llm_curves import tabulate as tabulate_curves
+from workflow.scripts.llm_growth import measure as measure_growth
 from workflow.scripts.study import study
 from workflow.scripts.tradeoffs import main as tabulate_tradeoffs
 
@@ -57,14 +59,40 @@ KL_PANELS = ("each, above",) * len(NAMES) + ("each, below",) * len(NAMES)
 POOL_PANELS = [f"{row}, {at}" for row in ("above", "below") for at in ("first", "second", "third")]
 POOL_PANELS = [*POOL_PANELS[:3], "above, last", *POOL_PANELS[3:], "below, last"]
 
+ROWS = ("first", "second", "third", "fourth")
+PROMPTS = ("sky", "health", "colours")
+"""Of the language model: as many as policies; one has no verifier."""
+
 DRAWINGS = {
     "figure_1_binary": Drawing(
         "figure_binary", lambda f: tables(f, "exact", ["binary"]), ["whole"], ["binary"], "single"
     ),
     "figure_2_uniform": Drawing("figure_kl", both, KL_PANELS),
+    "figure_4_language_model": Drawing(
+        "figure_language_model",
+        lambda f: (*tables(f, "llm", ["curves"]), PROMPTS, PROMPTS),
+        [f"each, {row} row" for row in ROWS for _ in PROMPTS],
+        PROMPTS,
+    ),
+    "language_model_rewards": Drawing(
+        "figure_language_model_rewards",
+        lambda f: (*tables(f, "llm", ["curves"]), PROMPTS, PROMPTS),
+        [f"each, {row} row" for row in ROWS for _ in PROMPTS],
+        PROMPTS,
+    ),
+    "language_model_growth": Drawing(
+        "figure_language_model_growth",
+        lambda f: (*tables(f, "llm", ["growth"]), PROMPTS, PROMPTS),
+        [f"each, {row}" for row in ("above", "below") for _ in PROMPTS],
+        PROMPTS,
+    ),
     "figure_5_tradeoff": Drawing(
         "figure_tradeoff",
-        lambda f: (*tables(f, "tradeoffs", ["policies", "curves"]), "counterexample"),
+        lambda f: (
+            *tables(f, "tradeoffs", ["policies", "curves"]),
+            *tables(f, "llm", ["curves"]),
+            "counterexample",
+        ),
         ["left", "middle", "right"],
     ),
     "regime_map": Drawing(
@@ -97,9 +125,9 @@ DRAWINGS = {
         "figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"]), ["left", "middle", "right"]
     ),
 }
-"""Figures 3 and 4 are Figure 2 of other policies."""
+"""Figure 3 and the Markov language model's are Figure 2 of other policies."""
 
-CAPTIONS = (*DRAWINGS, "figure_3_staircase", "figure_4_language_model")
+CAPTIONS = (*DRAWINGS, "figure_3_staircase", "markov_language_model")
 
 
 def tabulate(folder: Path) -> Path:
@@ -125,7 +153,20 @@ def tabulate(folder: Path) -> Path:
     study(policies, [32, 64], [2, 4, 16], 10, 0, *tables(folder, "study", ["estimators"]))
     save_csv(f"{folder}/study/estimators.parquet", f"{folder}/study/estimators.csv")
     compare(f"{folder}/study/estimators.csv", *tables(folder, "study", ["comparison"]))
+    tabulate_language_model(folder)
     return folder
+
+
+def tabulate_language_model(folder: Path) -> None:
+    """The tables of three prompts, from the first of the kept candidates."""
+    kept, config = ROOT / "study/llm", str(ROOT / "config/llm.yaml")
+    pools = pd.read_parquet(kept / "pools.parquet").query(f"prompt in {PROMPTS}")
+    few = pools.groupby(["prompt", "temperature"]).head(2048)
+    found = str(kept / "found.parquet")
+    few.to_parquet(folder / "pools.parquet")
+    curves, growth = tables(folder, "llm", ["curves", "growth"])
+    tabulate_curves(config, f"{folder}/pools.parquet", found, [1, 2, 3, 10, 100, 1000], curves)
+    measure_growth(config, f"{folder}/pools.parquet", found, growth)
 
 
 def draw(name: str, inputs: Path, paths: Sequence[Path]) -> None:
@@ -293,15 +334,16 @@ def _panels(drawing: Drawing, panel: str) -> Iterator[tuple[int, Sequence[str]]]
 
 
 def _parts(source: str, inputs: Path, policies: Sequence[str]) -> Iterator[pd.DataFrame]:
-    match = SOURCE.fullmatch(source)
-    assert match, source
-    path, where, by, first = match.groups()
-    names = [path.format(policy=policy) for policy in policies] if "{" in path else [path]
-    frames = [pd.read_parquet(inputs / f"{each}.parquet") for each in names]
-    parts = [frame.query(where) if where else frame for frame in frames]
-    if by:
-        parts = [group for part in parts for _, group in part.groupby(by)]
-    yield from parts[:1] if first else parts
+    named = [source.format(policy=policy) for policy in policies] if "{" in source else [source]
+    matches = [SOURCE.fullmatch(each) for each in named]
+    assert all(matches), source
+    parts: list[pd.DataFrame] = []
+    for path, where, by, _ in (match.groups() for match in matches if match):
+        frame = pd.read_parquet(inputs / f"{path}.parquet")
+        part = frame.query(where) if where else frame
+        parts += [group for _, group in part.groupby(by)] if by else [part]
+    kept = parts[:1] if source.endswith(", first") else parts
+    yield from (part for part in kept if len(part))
 
 
 def _columns(row: Said, part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -3,6 +3,9 @@ from bonmeter.bounds.evaluate import win_rate_gap_bounds as win_rate_gap_bounds
 from bonmeter.certified.decide import certify as certify
 from bonmeter.exact.estimator import expected_kl_estimator as expected_kl_estimator
 from bonmeter.exact.estimator import kl_estimator as kl_estimator
+from bonmeter.exact.top import TopPolicy as TopPolicy
+from bonmeter.exact.top import kl_bracket as kl_bracket
+from bonmeter.exact.top import kl_lower_bound as kl_lower_bound
 from bonmeter.exact.tradeoff import best_of_n_tradeoff as best_of_n_tradeoff
 from bonmeter.exact.tradeoff import rewind_and_repeat as rewind_and_repeat
 from bonmeter.exact.tradeoff import tilted_tradeoff as tilted_tradeoff

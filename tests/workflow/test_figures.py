@@ -53,7 +53,7 @@ def test_what_has_no_name_is_a_straight_line(name: str, figures: Mapping[str, Fi
     assert [line for line in guides(figures[name]) if len(np.unique(line.get_xydata())) > 3] == []
 
 
-@pytest.mark.parametrize("name", ["figure_3_staircase", "figure_4_language_model"])
+@pytest.mark.parametrize("name", ["figure_3_staircase", "markov_language_model"])
 def test_figures_of_one_script_have_captions_of_one_table(name: str) -> None:
     assert said(name) == said("figure_2_uniform")
 

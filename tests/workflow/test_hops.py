@@ -25,7 +25,7 @@ from bonmeter.bounds.quantities import QUANTITIES
 from replication.pipeline.columns import Columns, Derived
 from tests.figures import CAPTIONS, CONFIG, ROOT, SOURCE, said, tabulate
 
-GRID = {"n", "parameter"}
+GRID = {"n", "parameter", "pool_size"}
 """Abscissae that are chosen, not computed."""
 
 SOURCES = re.compile(r"paper|Theorem \d\.\d|Conjecture \d\.\d|Eq\. \d+|[Oo]urs|reconstructed")
@@ -182,7 +182,8 @@ def test_every_column_of_a_table_is_declared(inputs: Path) -> None:
     """The rest names the rows."""
     keys = {"policy", "method", "n", "parameter", "pool_size", "selections", "repeats"}
     keys |= {"win_rate", "kl", "draws"}  # of the curves: values of the method's function
-    for script in ("exact", "estimates", "tradeoffs", "comparison"):
+    keys |= {"prompt", "temperature", "reward", "pools"}
+    for script in ("exact", "estimates", "tradeoffs", "comparison", "llm_curves", "llm_growth"):
         for table, declared in import_module(f"workflow.scripts.{script}").COLUMNS.items():
             paths = [*inputs.glob(f"{table}/*.parquet"), *inputs.glob(f"{table}.parquet")]
             assert paths

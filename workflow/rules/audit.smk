@@ -20,6 +20,8 @@ rule claims:
         concentration="results/study/concentration.parquet",
         curves="results/tradeoffs/curves.parquet",
         rivals="results/tradeoffs/rivals.parquet",
+        language_model="results/llm/curves.parquet",
+        language_model_growth="results/llm/growth.parquet",
         adversary=["results/study/adversary_quick.csv", full_study("adversary")],
         estimators=["results/study/estimators_quick.csv", full_study("estimators")],
         classes=["results/study/classes_quick.csv", full_study("classes")],

@@ -51,17 +51,17 @@ use rule draw_figure_2_uniform as draw_figure_3_staircase with:
         labels=labels(of_family("staircase")),
 
 
-use rule draw_figure_2_uniform as draw_figure_4_language_model with:
+use rule draw_figure_2_uniform as draw_markov_language_model with:
     input:
         exact=for_policies("exact", of_family("markov_language_model")),
         estimates=for_policies("estimates", of_family("markov_language_model")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
-        **drawn("figure_4_language_model", "Figure 4: language model"),
+        **drawn("markov_language_model", "an enumerated language model"),
     log:
-        "logs/figures/figure_4_language_model.log",
+        "logs/figures/markov_language_model.log",
     benchmark:
-        "logs/benchmarks/figures/figure_4_language_model.tsv"
+        "logs/benchmarks/figures/markov_language_model.tsv"
     params:
         labels=labels(of_family("markov_language_model")),
 
@@ -71,6 +71,7 @@ rule draw_figure_5_tradeoff:
     input:
         policies="results/tradeoffs/policies.parquet",
         curves="results/tradeoffs/curves.parquet",
+        language_model="results/llm/curves.parquet",
         library=library("workflow/scripts/figure_tradeoff.py"),
     output:
         **drawn("figure_5_tradeoff", "Figure 5: win rate against KL"),
@@ -80,6 +81,7 @@ rule draw_figure_5_tradeoff:
         "logs/benchmarks/figures/figure_5_tradeoff.tsv"
     params:
         highlight="counterexample",
+        model=LLM_SETTINGS.model,
     script:
         "../scripts/figure_tradeoff.py"
 
@@ -225,3 +227,6 @@ rule figures:
         rules.draw_ties.output,
         rules.draw_rivals.output,
         rules.draw_divergences.output,
+        rules.draw_markov_language_model.output,
+        rules.draw_language_model_rewards.output,
+        rules.draw_language_model_growth.output,

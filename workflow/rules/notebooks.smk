@@ -4,6 +4,7 @@ NOTEBOOKS = {
     "tour": "a quick tour of the library",
     "audit": "a reading of the audit",
     "verifier": "best-of-n with a checker",
+    "language_model": "best-of-n on a language model",
 }
 
 
@@ -15,6 +16,7 @@ rule notebook:
         cells="results/audit/cells.parquet",
         policies=for_policies("policies", POLICIES),
         passed="results/audit/passed.txt",
+        kept=list(LLM_TABLES.values()),
         library=library("workflow/scripts/notebook.py"),
         used=lambda wildcards: library(f"notebooks/{wildcards.notebook}.py"),
     output:

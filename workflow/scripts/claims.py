@@ -20,6 +20,8 @@ class Inputs(Protocol):
     concentration: str
     curves: str
     rivals: str
+    language_model: str
+    language_model_growth: str
     adversary: Sequence[str]
     estimators: Sequence[str]
     classes: Sequence[str]
@@ -35,6 +37,8 @@ def audit(claims: str, policies: Sequence[str], inputs: Inputs, outputs: Mapping
         "concentration": pd.read_parquet(inputs.concentration),
         "curves": pd.read_parquet(inputs.curves),
         "rivals": pd.read_parquet(inputs.rivals),
+        "language_model": pd.read_parquet(inputs.language_model),
+        "language_model_growth": pd.read_parquet(inputs.language_model_growth),
         "adversary": pd.concat(map(pd.read_csv, inputs.adversary), ignore_index=True),
         "estimators": full,
         "estimators_quick": quick,

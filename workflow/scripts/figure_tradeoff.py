@@ -27,6 +27,7 @@ CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Methods to draw: name in the legend and line."""
 
 DOT: Mapping[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2, "markeredgewidth": 0}
+SQUARE = {**DOT, "marker": "s", "markersize": 1.6, "color": COLOURS["yellow"]}
 HIGHLIGHT: Mapping[str, Any] = {
     "linestyle": "none",
     "marker": "D",
@@ -38,29 +39,32 @@ SMALL_N = 1000
 """The paper: very good trade-offs are achievable with n below this."""
 
 
-def plot(policies: str, curves: str, highlight: str, figures: Iterable[str]) -> None:
+def plot(
+    policies: str, curves: str, language_model: str, highlight: str, figures: Iterable[str]
+) -> None:
     """The trade-off, its start enlarged, and the excess KL over the optimum against n.
 
     Args:
         policies: table of the exact win rate and KL of best-of-n of each policy.
         curves: table of the curves of the methods without atoms.
+        language_model: table of the win rate and KL of a real model's prompts and rewards.
         highlight: name of the policy to point out, at n = 2.
         figures: the files to draw.
     """
-    exact, methods = read_table(policies), read_table(curves)
+    exact, methods, real = (read_table(path) for path in (policies, curves, language_model))
     with new_figure(figures, "double", 2.4) as figure:
         left, middle, right = figure.subplots(1, 3, width_ratios=(1.2, 1, 1.1))
         for axes in (left, middle):
-            _plot_tradeoff(axes, exact, methods, highlight)
+            _plot_tradeoff(axes, exact, methods, real, highlight)
         left.set(xlim=(0, 5), ylim=(0.5, 1.005))
         middle.set(xlim=(0.11, 0.225), ylim=(0.61, 0.69), title="enlarged")
         left.indicate_inset((0.11, 0.61, 0.115, 0.08), edgecolor="black", alpha=1, linewidth=0.6)
         letter_panels((left, middle, right))
         _plot_excess(right, exact)
-        add_legend(figure, left, ncols=5)
+        add_legend(figure, left, ncols=3)
 
 
-def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, highlight: str) -> None:
+def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, real: Table, highlight: str) -> None:
     for method, (name, line) in CURVES.items():
         rows = rows_where(methods, method=method)
         axes.plot(rows["kl"], rows["win_rate"], **line, label=name)
@@ -71,6 +75,7 @@ def _plot_tradeoff(axes: Axes, exact: Table, methods: Table, highlight: str) -> 
         color=COLOURS["grey"],
         label="best-of-$n$, each policy",
     )
+    axes.plot(real["kl"], real["win_rate"], **SQUARE, label="language model, estimated")
     first = rows_where(exact, policy=highlight, n=2)
     axes.plot(first["kl"], first["win_rate"], **HIGHLIGHT, label="counterexample, $n=2$")
     axes.set(xlabel="KL (nats)", ylabel="win rate")
@@ -95,6 +100,7 @@ if __name__ == "__main__":
         plot(
             snakemake.input.policies,
             snakemake.input.curves,
+            snakemake.input.language_model,
             snakemake.params.highlight,
             snakemake.output,
         )

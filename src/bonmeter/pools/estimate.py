@@ -123,7 +123,8 @@ def estimate_kl(
     seen. "paper" is the mean of the paper's estimator (Eq. 25) over the best of every n-subset:
     unbiased for its expectation, which exceeds the KL (the paper's Conjecture 4.4, a theorem here).
     "rank-only" uses no likelihoods: tied rewards are outcomes of their frequency, others are taken
-    as a continuum, where the KL is the analytical formula.
+    as a continuum, where the KL is the analytical formula. See
+    docs/theory.md#rank-corrected-identity.
 
     Args:
         log_prob: natural log-probabilities of N independent candidates, at most 0, shape (N,), or
@@ -172,6 +173,8 @@ def kl_interval(
     precision: float | None = None,
 ) -> Interval:
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
+
+    What it can cover: docs/theory.md#coverage-from-one-pool.
 
     "rank-corrected" and "rank-only": the range of the estimate's error as the unseen masses are off
     in the way that moves the KL most (`bonmeter.pools.uncertainty.deviations`), with Student's t

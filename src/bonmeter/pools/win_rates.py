@@ -30,7 +30,7 @@ def estimate_win_rate(reward: ArrayLike, n: ArrayLike) -> FloatArray:
 
     The minimum-variance unbiased estimate without likelihoods: the mean, over every candidate and
     every n-subset of the others, of a win of the subset's best (ours; the win rate is the paper's,
-    Section 5).
+    Section 5, docs/theory.md#theorem-53).
 
     Args:
         reward: rewards of N independent candidates, shape (N,), or of several pools, (..., N).

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bonmeter.exact.tradeoff import optimal_kl
-from replication.audit.findings import NUMERICAL, REFUTED, UNKNOWN, Finding
+from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
 
 if TYPE_CHECKING:  # whoever has tables has imported pandas; the reader of claims need not
     import pandas as pd
@@ -42,6 +42,10 @@ MOSTLY = 0.9
 
 LEAST = 0.9
 """Coverage that no random policy of a few reward classes may stay below."""
+
+WIDEST = 1.1e-3
+"""The KL on the language model is enclosed more narrowly: twice the error of a log-probability, and
+what the responses left out may add."""
 
 FALSE_ALARM = 1e-6
 """Probability that correct simulated means are found to disagree with their expectation."""
@@ -277,6 +281,55 @@ def class_coverage(tables: Tables) -> Finding:
     least = float(coverage.min())
     verdict = found.verdict if least >= LEAST else REFUTED
     return found._replace(verdict=verdict, method=f"{found.method}, least {least:.1%}")
+
+
+@_check
+def language_model_enclosed(tables: Tables) -> Finding:
+    """The widest proved interval of the KL on the language model, against `WIDEST`."""
+    cells = tables["language_model"].dropna(subset=["proved_upper"])
+    margin = 1 - (cells.proved_upper - cells.proved_lower) / WIDEST
+    worst = cells.loc[[margin.idxmin()]].iloc[0]
+    return Finding(
+        CERTIFIED if margin.min() >= 0 else REFUTED,
+        "ball arithmetic, given the log-probabilities and their error",
+        len(cells),
+        certified_cells=len(cells),
+        worst_margin=float(margin.min()),
+        worst_at=f"{worst.prompt}, T = {worst.temperature:g}, n = {worst.n:g}",
+    )
+
+
+@_check
+def language_model_estimator_above(tables: Tables) -> Finding:
+    """The mean of the paper's estimator over pools, against the proved KL, in standard errors."""
+    from scipy.special import ndtri
+
+    growth = tables["language_model_growth"].rename(columns={"prompt": "policy"})
+    cells = growth[growth.method == "paper"]
+    allowed = -ndtri(FALSE_ALARM / len(cells)) * cells.bias_standard_error + ROUNDING
+    return _measured((1 + cells.bias / allowed).clip(upper=1.0), cells)
+
+
+@_check
+def language_model_rmse(tables: Tables) -> Finding:
+    cells = _real_against_paper(tables["language_model_growth"])
+    ratio = cells["ours rmse"] / cells["paper rmse"].clip(lower=NEGLIGIBLE)
+    return _measured(1.1 - ratio, cells)
+
+
+@_check
+def language_model_coverage(tables: Tables) -> Finding:
+    cells = _real_against_paper(tables["language_model_growth"])
+    cells = cells[cells["ours rmse"] > NEGLIGIBLE].reset_index(drop=True)
+    # a coverage of 95 % may come out lower by chance among few pools
+    margin = cells["ours coverage"] + 3 * np.sqrt(0.05 * 0.95 / cells["ours pools"]) - 0.95
+    return _measured(margin, cells)
+
+
+def _real_against_paper(growth: pd.DataFrame) -> pd.DataFrame:
+    """`_against_paper` of the language model."""
+    method = growth.method.str.replace("_", "-")
+    return _against_paper(growth.rename(columns={"prompt": "policy"}).assign(method=method))
 
 
 def _mostly(margin: pd.Series[float], share: float, cells: pd.DataFrame) -> Finding:

@@ -302,7 +302,7 @@ def _paths(samples: object) -> object:
 
 
 class Config(_Mapping):
-    """A mapping with the keys seed, study, studies, n_grid, certification, simulation, concentration, rivals, samples and policies."""  # noqa: E501
+    """A mapping with the keys seed, study, llm, studies, n_grid, certification, simulation, concentration, rivals, samples and policies."""  # noqa: E501
 
     seed: int = Field(
         ge=0,
@@ -311,6 +311,9 @@ class Config(_Mapping):
     )
     study: Literal["quick", "full"] = Field(
         description="quick (reuse the long studies' results in study/) or full (run them anew)"
+    )
+    llm: str = Field(
+        description="the path of the settings of a language model, such as config/llm.yaml"
     )
     studies: Studies
     n_grid: Grid

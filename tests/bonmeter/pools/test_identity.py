@@ -262,6 +262,14 @@ def test_top_p_is_refused_and_right_probabilities_never() -> None:
         assert doubtful(right, right, 64, 200) == 0
 
 
+def test_probabilities_below_the_smallest_float_are_those_of_long_responses() -> None:
+    log_prob = np.append(np.linspace(-1500, -700, 63), np.log(0.02))
+    assert estimate_kl(log_prob, log_prob, 8, response=np.arange(64)) > 0
+    twice = np.append(log_prob[:-1], log_prob[0])
+    with pytest.raises(ValueError, match="drawn 2 times of 64"):
+        estimate_kl(twice, twice, 8, response=np.append(np.arange(63), 0))
+
+
 def test_nothing_is_certain_beside_the_formula() -> None:
     """All seen by names that are wrong for their probabilities is an error, never a length of 0."""
     p = np.array([0.5, 0.3, 0.2])

@@ -1,0 +1,144 @@
+"""KL and win rate of best-of-n of each prompt, temperature and reward: proved, and estimated."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bonmeter.bounds.formulas import FORMULAS
+from bonmeter.certified.top import certify_kl_bracket
+from bonmeter.exact.top import TopPolicy, kl_lower_bound
+from bonmeter.exact.values import analytical_kl
+from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.estimate import estimate_kl, kl_interval
+from bonmeter.pools.win_rates import estimate_win_rate
+from replication.llm.settings import Settings, load_settings
+from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
+from replication.pipeline.columns import Columns, Derived, derive
+from replication.pipeline.io import log_to, write_table
+from replication.studies.proved import gap_to_formula, middle_or_estimate
+
+LARGEST_N = 10_000
+
+ESTIMATES: Columns = {
+    "paper": estimate_kl,
+    "rank_corrected": kl_interval,
+    "interval_lower": kl_interval,
+    "interval_upper": kl_interval,
+}
+PROVED: Columns = {
+    "proved_lower": certify_kl_bracket,  # with another reward than the likelihood kl_lower_bound
+    "proved_upper": certify_kl_bracket,
+    "computed_lower": certify_kl_bracket,
+    "computed_upper": certify_kl_bracket,
+}
+DERIVED = {
+    **{
+        f"{name}_gap": Derived(gap_to_formula, ("analytical_kl", name))
+        for name in (*ESTIMATES, *PROVED)
+    },
+    "kl": Derived(middle_or_estimate, ("proved_lower", "proved_upper", "rank_corrected")),
+}
+COLUMNS: Mapping[str, Columns] = {
+    "llm/curves": {
+        "analytical_kl": FORMULAS["analytical_kl"],
+        **PROVED,
+        **ESTIMATES,
+        "win_rate": estimate_win_rate,
+        **DERIVED,
+    }
+}
+
+
+def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str) -> None:
+    """Write one row per prompt, temperature, reward and n up to 10^4.
+
+    Columns that need more candidates than there are, or a listed reward that is not the likelihood,
+    are nan.
+
+    Args:
+        config: the settings.
+        pools: table of the candidates.
+        found: table of all responses of at least the threshold probability.
+        n: whole numbers.
+        output: the table.
+    """
+    settings = load_settings(config)
+    grid = np.array([k for k in n if k <= LARGEST_N])
+    listed = dict(iter(pd.read_parquet(found).groupby(["prompt", "temperature"])))
+    parts = []
+    for key, pool in read_pools(pools).groupby(["prompt", "temperature"]):
+        prompt, temperature = key
+        for name in REWARDS:
+            if has_reward(settings.prompts[str(prompt)], name):
+                keys = {"prompt": prompt, "temperature": temperature, "reward": name}
+                curves = _curves(pool, listed[key], name, settings, grid)
+                parts.append(pd.DataFrame(keys | {"n": grid} | curves))
+    table = pd.concat(parts)
+    write_table({str(name): column.to_numpy() for name, column in table.items()}, output)
+
+
+def _curves(
+    pool: pd.DataFrame, listed: pd.DataFrame, name: str, settings: Settings, n: FloatArray
+) -> dict[str, FloatArray]:
+    log_prob, reward = pool["log_prob"].to_numpy(), rewards(pool, name)
+    within, size = n[n <= len(pool)], len(pool)
+    response, error = pool["response"].to_numpy(), settings.log_prob_error
+    ours = kl_interval(log_prob, reward, within, response=response, precision=error)
+    theirs = estimate_kl(
+        log_prob, reward, within, method="paper", response=response, precision=error
+    )
+    estimates = {
+        "paper": theirs,
+        "rank_corrected": ours.estimate,
+        "interval_lower": ours.lower,
+        "interval_upper": ours.upper,
+        "win_rate": estimate_win_rate(reward, n[n < size]),
+    }
+    values = {"analytical_kl": analytical_kl(n)} | _proved(listed, name, settings, n)
+    values |= {
+        column: np.pad(each, (0, n.size - each.size), constant_values=np.nan)
+        for column, each in estimates.items()
+    }
+    return values | derive(DERIVED, values)
+
+
+def _proved(
+    listed: pd.DataFrame, name: str, settings: Settings, n: FloatArray
+) -> dict[str, FloatArray]:
+    """Ends of the KL, given the recorded error of a log-probability; nan where there is none."""
+    log_threshold, error = float(np.log(settings.threshold)), settings.log_prob_error
+    if name == "log_likelihood":
+        top = TopPolicy(listed["log_prob"], log_threshold, error=error)
+        ends = [certify_kl_bracket(top, k) for k in n.tolist()]
+        computed = [certify_kl_bracket(_as_computed(top), k) for k in n.tolist()]
+        return {
+            "proved_lower": np.array([end.lower_float for end in ends]),
+            "proved_upper": np.array([end.upper_float for end in ends]),
+            "computed_lower": np.array([end.lower_float for end in computed]),
+            "computed_upper": np.array([end.upper_float for end in computed]),
+        }
+    reward = rewards(listed, name)
+    scored = np.isfinite(reward)  # a judge has judged what was drawn
+    top = TopPolicy(listed["log_prob"][scored], log_threshold, error=error)
+    nothing = np.full(n.size, np.nan)
+    lower = kl_lower_bound(top, reward[scored], n)
+    return {"proved_lower": lower} | dict.fromkeys(
+        ("proved_upper", "computed_lower", "computed_upper"), nothing
+    )
+
+
+def _as_computed(top: TopPolicy) -> TopPolicy:
+    """The policy as the model was computed, taken at its word."""
+    return TopPolicy(top.log_prob, top.log_threshold)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        tabulate(
+            snakemake.input.config,
+            snakemake.input.pools,
+            snakemake.input.found,
+            snakemake.params.n,
+            snakemake.output.curves,
+        )
