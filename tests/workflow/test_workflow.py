@@ -105,7 +105,9 @@ def test_the_page_of_exhibits_is_renewed(finished: Path) -> None:
     assert "| estimates | 7 |" in page
 
 
-@pytest.mark.parametrize(("folder", "found"), [(".", True), ("notebooks", True), ("src", False)])
+@pytest.mark.parametrize(
+    ("folder", "found"), [(".", True), ("notebooks", True), ("workflow/rules", False)]
+)
 def test_a_notebook_finds_the_results(finished: Path, folder: str, found: bool) -> None:
     done = subprocess.run(
         [sys.executable, finished / "notebooks/audit.py"],

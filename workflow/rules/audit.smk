@@ -65,7 +65,6 @@ rule audit_report:
         "logs/benchmarks/audit/report.tsv"
     params:
         project=in_project("."),
-        templates=in_project("workflow/report"),
     script:
         "../scripts/audit_report.py"
 

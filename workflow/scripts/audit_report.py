@@ -175,7 +175,7 @@ if __name__ == "__main__":
             snakemake.input.claims,
             snakemake.input.cells,
             snakemake.input.schema,
-            snakemake.params.templates,
+            posixpath.dirname(snakemake.input.templates[0]),
             snakemake.params.project,
             snakemake.output,
         )
