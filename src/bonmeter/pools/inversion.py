@@ -24,8 +24,10 @@ STEP = 0.5
 """Standard errors of one step of the path."""
 STEPS = 16
 """Number of steps in each direction."""
-SKEWNESS = 0.95
+SKEWNESS = 0.9
 """Share of the skewness that is kept: a gamma distribution ends more abruptly than the sum."""
+DOUBT = 0.5
+"""Share of the doubt about the variance that is not counted by the path already."""
 CROWDING = 2.0
 """How much the variance of second order grows, times ends over draws: terms of higher order."""
 TINY = 1e-300
@@ -265,7 +267,7 @@ def inverted_test(r: Rows, quantile: float) -> tuple[FloatArray, FloatArray]:
     truth, mean = gap - 0.5 * bias, gap + 0.5 * bias
     of_second_order = 0.5 * trace_2
     second = np.maximum(squared, of_second_order)
-    df = np.clip(2 * second**2 / np.maximum(wobble, TINY), 1.0, 1e6)  # as of a chi-square
+    df = np.clip(2 * second**2 / np.maximum(DOUBT * wobble, TINY), 1.0, 1e6)  # of a chi-square
     ends = 4 * bias**2 / np.maximum(trace_2, TINY)  # how many share the curvature
     draws = r.missing**2 / np.maximum(np.sum(start * r.each, axis=1, keepdims=True), TINY)
     flat = of_second_order / np.maximum(squared + of_second_order, TINY)

@@ -40,8 +40,11 @@ then share the uncertainty."""
 MOSTLY = 0.9
 """Share of cells whose coverage must be `NOMINAL`."""
 
-LEAST = 0.9
-"""Coverage that no random policy of a few reward classes may stay below."""
+FEW_CLASSES = 0.95
+"""The same share, of random policies of a few reward classes."""
+
+LEAST = 0.92
+"""Coverage that none of these may stay below."""
 
 WIDEST = 1.1e-3
 """The KL on the language model is enclosed more narrowly: twice the error of a log-probability, and
@@ -277,7 +280,7 @@ def class_coverage(tables: Tables) -> Finding:
     cells = tables["classes"].assign(policy="classes of mass " + tables["classes"].masses)
     coverage = cells["coverage"]
     margin = (coverage - NOMINAL[0]).clip(upper=NOMINAL[1] - coverage)
-    found = _mostly(margin, MOSTLY, cells)
+    found = _mostly(margin, FEW_CLASSES, cells)
     least = float(coverage.min())
     verdict = found.verdict if least >= LEAST else REFUTED
     return found._replace(verdict=verdict, method=f"{found.method}, least {least:.1%}")
