@@ -14,10 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bonmeter.exact.estimator import kl_estimator
-from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,
@@ -25,7 +24,6 @@ from bonmeter.numerics.validation import (
     reject_entries,
 )
 from bonmeter.pools.arguments import as_names, as_orders, as_ranks
-from bonmeter.pools.gaps import BELOW_ROUNDING
 from bonmeter.pools.identity import (
     Distinct,
     LogProbs,
@@ -33,40 +31,23 @@ from bonmeter.pools.identity import (
     distinct_responses,
     reject_doubtful,
 )
-from bonmeter.pools.inversion import inverted_test, joined, rows_of
-from bonmeter.pools.layout import BoolArray, Segments, pools_marked, segments_of, segments_of_ranks
+from bonmeter.pools.intervals import IntArray, estimates_of, interval_of
+from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
 from bonmeter.pools.subsets import jackknife_error, rank, subset_cdf, subset_mean
-from bonmeter.pools.uncertainty import (
-    Error,
-    corrected_gaps,
-    gap_error,
-    one_class_kl,
-    precision_error,
-)
 
 __all__ = [
     "METHODS",
     "Interval",
     "best_of_n_weights",
     "estimate_kl",
-    "interval_of",
     "kl_interval",
     "mean_interval",
 ]
 
 LARGEST_POOL = 10_000_000
 
-IntArray = NDArray[np.int64]
-
-ROWS = 1 << 16
-"""Numbers of rows and columns that are tested together, at most."""
-FALL = 1e-12
-"""A fall of the KL from one n to the next by no more than this is rounding."""
 WITHIN = 1e-9
 """A mean outside of its bounds by no more than this is rounding."""
-
-WIDEST = 4.0
-"""Ends of an interval are at most so many times as far from the estimate as without the logit."""
 
 
 class Interval(NamedTuple):
@@ -295,7 +276,8 @@ def _paper(pools: _Pools) -> _Curve:
         return found if error.any() else found * 3
 
     def estimates(n: IntArray) -> FloatArray:
-        return np.array([subset_mean(ranked, values(k)[0], k) for k in n.tolist()])
+        means = [subset_mean(ranked, values(k)[0], k) for k in n.tolist()]
+        return np.array(means).reshape(n.size, len(value))
 
     def interval(n: IntArray, quantile: float) -> Interval:
         from scipy.special import stdtrit
@@ -305,7 +287,7 @@ def _paper(pools: _Pools) -> _Curve:
             middle, least, most = values(k)
             half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, middle, k)
             ends.append((subset_mean(ranked, least, k) - half, subset_mean(ranked, most, k) + half))
-        lower, upper = np.array(ends).reshape(n.size, 2, -1).swapaxes(0, 1)
+        lower, upper = np.array(ends).reshape(n.size, 2, len(value)).swapaxes(0, 1)
         return Interval(estimates(n), lower, upper, np.full(lower.shape, pools.size - 1.0))
 
     return _Curve(estimates, interval)
@@ -322,117 +304,9 @@ def _rank_corrected(pools: _Pools) -> _Curve:
 
 def _from_segments(segments: Segments) -> _Curve:
     def interval(n: IntArray, quantile: float) -> Interval:
-        return interval_of(segments, n, quantile)
+        return Interval(*interval_of(segments, n, quantile))
 
-    return _Curve(lambda n: _estimates(segments, n), interval)
-
-
-def _estimates(s: Segments, n: IntArray) -> FloatArray:
-    """KL at each n, shape (n, pools): the least from n to N, as KL does not fall in n.
-
-    Only the correction of the bias of tie classes can make it fall. Where it does at some step of a
-    ladder up to N, every n from the least to N is computed, so that the estimate at one n does not
-    depend on the others asked for.
-    """
-    orders = np.unique(np.append(n, _ladder(s.size))) if s.tied.any() else np.unique(n)
-    kl = _corrected(s, orders)
-    found = kl[np.searchsorted(orders, n)]
-    falls = np.any(np.diff(kl, axis=0) < -FALL, axis=0)
-    if falls.any():
-        falling = pools_marked(s, falls)
-        orders = np.arange(n.min(initial=s.size), max(_saturated(falling), n.max(initial=1)) + 1)
-        least = np.minimum.accumulate(_corrected(falling, orders)[::-1])[::-1]
-        found[:, falls] = least[np.searchsorted(orders, n)]
-    return found
-
-
-def _saturated(s: Segments) -> int:
-    """The least n, up to N, from which only the highest segment of a pool is selected."""
-    highest = np.append(np.flatnonzero(np.diff(s.pool)), s.pool.size - 1)
-    below = np.log(np.maximum(s.start[highest].max(), 1e-300))
-    return int(min(s.size, np.ceil(BELOW_ROUNDING / max(-below, 1e-300))))
-
-
-def _corrected(s: Segments, n: IntArray) -> FloatArray:
-    kl = np.zeros((n.size, s.pools))
-    above = n > 1  # best-of-1 is the policy
-    kl[above] = analytical_kl(n[above])[:, None] - corrected_gaps(s, n[above])
-    return kl
-
-
-def _ladder(size: int) -> IntArray:
-    return np.unique(np.geomspace(1, size, 2 + 4 * size.bit_length()).astype(np.int64))
-
-
-def interval_of(s: Segments, n: IntArray, quantile: float) -> Interval:
-    """The intervals of pools laid out in segments, each field of shape (n, pools).
-
-    Args:
-        s: segments of one or several pools.
-        n: whole numbers from 1 to N, one dimension.
-        quantile: at which each tail is cut, such as 0.975.
-
-    Examples:
-        >>> segments = segments_of_ranks(np.repeat([[0.0, 1.0]], [18, 2], axis=1))
-        >>> found = interval_of(segments, np.array([1, 2]), 0.975)
-        >>> found.estimate.ravel().round(3).tolist(), found.df.ravel().round(1).tolist()
-        ([0.0, 0.038], [inf, 4.9])
-    """
-    estimate = _estimates(s, n)
-    lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
-    ties = np.zeros(estimate.shape, dtype=np.bool_)
-    one = (s.classes == 1) & (s.missing > 0)
-    for i in np.flatnonzero(n > 1).tolist():
-        k = int(n[i])
-        error = gap_error(s, k)
-        lower[i], upper[i] = _logit_ends(error, k, estimate[i], quantile)
-        lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
-        df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
-    lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
-    formula = analytical_kl(n)[:, None]
-    inexact = np.array([precision_error(s, k) for k in n.tolist()]).reshape(estimate.shape)
-    lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
-    least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
-    return Interval(estimate, least, np.maximum(most, upper), df)
-
-
-def _logit_ends(
-    found: Error, n: int, estimate: FloatArray, quantile: float
-) -> tuple[FloatArray, FloatArray]:
-    """Student's t on the logit of KL over the formula."""
-    from scipy.special import expit, logit, stdtrit
-
-    formula = float(analytical_kl(n))
-    share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
-    half = stdtrit(np.where(np.isinf(found.df), 1.0, found.df), quantile) * found.error
-
-    def end(side: FloatArray) -> FloatArray:
-        moved = formula * expit(logit(share) + side / (formula * share * (1 - share)))
-        far = WIDEST * np.abs(side)  # near 0 or the formula the logit knows no bounds
-        return np.where(side == 0, estimate, np.clip(moved, estimate - far, estimate + far))
-
-    return end(-half), end(half)
-
-
-def _inverted_ends(
-    s: Segments, n: IntArray, marked: BoolArray, quantile: float
-) -> tuple[FloatArray, FloatArray]:
-    """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
-    lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
-    for block in _blocks(marked, max(1, ROWS // max(s.pool.size, 1))):
-        rows = joined([rows_of(pools_marked(s, marked[i]), int(n[i])) for i in block])
-        least, most = inverted_test(rows, quantile)
-        at = np.zeros(marked.shape, dtype=np.bool_)
-        at[block] = marked[block]
-        formula = np.broadcast_to(analytical_kl(n)[:, None], marked.shape)[at]
-        lower[at], upper[at] = formula - most, formula - least
-    return lower[marked], upper[marked]
-
-
-def _blocks(marked: BoolArray, size: int) -> list[list[int]]:
-    """Rows with a mark, so many at a time."""
-    rows = np.flatnonzero(marked.any(axis=1)).tolist()
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+    return _Curve(lambda n: estimates_of(segments, n), interval)
 
 
 _CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from bonmeter.exact.values import exact_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from bonmeter.pools.estimate import Interval, interval_of
+from bonmeter.pools.estimate import Interval
 from bonmeter.pools.identity import as_log_probs, distinct_responses
+from bonmeter.pools.intervals import interval_of
 from bonmeter.pools.layout import Segments, segments_of
 from replication.studies.compare import Errors, errors_of
 from replication.studies.simulate import stream
@@ -110,7 +111,7 @@ def random_cells(count: int, seed: int) -> list[ClassCell]:
         size = int(rng.choice(POOL_SIZES))
         n = int(rng.integers(2, size // 10 + 1))
         segments, often = pools_of_classes(mass, size, 200, rng)
-        df = interval_of(segments, np.array([n]), 0.975).df[0]
+        df = interval_of(segments, np.array([n]), 0.975)[-1][0]
         if np.median(np.repeat(df, often.astype(np.intp))) >= LEAST_DF:
             cells.append(ClassCell(mass, size, n))
     return cells

@@ -16,7 +16,7 @@ from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl, exact_kl, kl_gap
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from bonmeter.pools import estimate
+from bonmeter.pools import intervals
 from bonmeter.pools.estimate import (
     METHODS,
     best_of_n_weights,
@@ -156,7 +156,8 @@ def test_many_pools_at_once_equal_one_by_one() -> None:
         np.testing.assert_allclose([ends[1, 2] for ends in together], alone, rtol=1e-13, atol=1e-14)
     assert estimate_win_rate(reward, n).shape == (2, 3, 2, 2)
     assert estimate_kl(log_prob, reward, []).shape == (2, 3, 0)
-    assert kl_interval(log_prob, reward, []).lower.shape == (2, 3, 0)
+    for method in METHODS:
+        assert kl_interval(log_prob, reward, [], method).lower.shape == (2, 3, 0)
 
 
 @pytest.mark.parametrize("n", [2, 3, 12])
@@ -327,7 +328,7 @@ def test_an_end_is_at_most_four_times_as_far_as_without_the_logit() -> None:
     segments = segments_of(distinct(log_prob, np.arange(7.0)[None]), identified=True)
     found = gap_error(segments, 2)
     kl = analytical_kl(2) - corrected_gaps(segments, np.array([2]))[0]
-    lower, _ = estimate._logit_ends(found, 2, kl, 0.975)
+    lower, _ = intervals._logit_ends(found, 2, kl, 0.975)
     half = t.ppf(0.975, found.df) * found.error
     assert (kl - lower).item() == pytest.approx(4 * half.item())
 

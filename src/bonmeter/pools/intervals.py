@@ -1,0 +1,141 @@
+"""KL and its interval from pools laid out in segments, at many n at once (ours).
+
+The estimate is the analytical formula less the gap of the segments, corrected for its bias. The
+interval is an inverted test where tie classes hold the uncertainty, else Student's t on a logit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonmeter.exact.values import analytical_kl
+from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.inversion import inverted_test, joined, rows_of
+from bonmeter.pools.layout import BoolArray, Segments, pools_marked
+from bonmeter.pools.uncertainty import (
+    Error,
+    corrected_gaps,
+    gap_error,
+    one_class_kl,
+    precision_error,
+)
+
+__all__ = ["IntArray", "estimates_of", "interval_of"]
+
+IntArray = NDArray[np.int64]
+
+ROWS = 1 << 16
+"""Numbers of rows and columns that are tested together, at most."""
+WIDEST = 4.0
+"""Ends of an interval are at most so many times as far from the estimate as without the logit."""
+
+
+def estimates_of(s: Segments, n: IntArray) -> FloatArray:
+    """KL at each n, shape (n, pools), corrected for bias so that it does not fall in n.
+
+    Only the correction of tie classes can make it fall. On a ladder from 1 to N the estimate is the
+    least corrected one from n to N; between two rungs it is the corrected one, within theirs.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> segments = segments_of_ranks(np.repeat([[0.0, 1.0]], [11, 5], axis=1))
+        >>> estimates_of(segments, np.array([1, 14, 16])).ravel().round(5).tolist()
+        [0.0, 1.12728, 1.12728]
+    """
+    if not s.tied.any():
+        return _corrected(s, n)
+    ladder = _ladder(s.size)
+    orders, where = np.unique(np.append(ladder, n), return_inverse=True)
+    kl = _corrected(s, orders)[where]
+    rungs = np.minimum.accumulate(kl[: ladder.size][::-1])[::-1]
+    low = rungs[np.searchsorted(ladder, n, side="right") - 1]
+    return np.clip(kl[ladder.size :], low, rungs[np.searchsorted(ladder, n)])
+
+
+def _corrected(s: Segments, n: IntArray) -> FloatArray:
+    kl = np.zeros((n.size, s.pools))
+    above = n > 1  # best-of-1 is the policy
+    kl[above] = analytical_kl(n[above])[:, None] - corrected_gaps(s, n[above])
+    return kl
+
+
+def _ladder(size: int) -> IntArray:
+    return np.unique(np.geomspace(1, size, 2 + 4 * size.bit_length()).astype(np.int64))
+
+
+def interval_of(
+    s: Segments, n: IntArray, quantile: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """The intervals of pools laid out in segments.
+
+    Args:
+        s: segments of one or several pools.
+        n: whole numbers from 1 to N, one dimension.
+        quantile: at which each tail is cut, such as 0.975.
+
+    Returns:
+        The estimate, the lower and the upper end, and the degrees of freedom, shape (n, pools).
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> segments = segments_of_ranks(np.repeat([[0.0, 1.0]], [18, 2], axis=1))
+        >>> estimate, _, _, df = interval_of(segments, np.array([1, 2]), 0.975)
+        >>> estimate.ravel().round(3).tolist(), df.ravel().round(1).tolist()
+        ([0.0, 0.038], [inf, 4.9])
+    """
+    estimate = estimates_of(s, n)
+    lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
+    ties = np.zeros(estimate.shape, dtype=np.bool_)
+    one = (s.classes == 1) & (s.missing > 0)
+    for i in np.flatnonzero(n > 1).tolist():
+        k = int(n[i])
+        error = gap_error(s, k)
+        lower[i], upper[i] = _logit_ends(error, k, estimate[i], quantile)
+        lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
+        df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
+    lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
+    formula = analytical_kl(n)[:, None]
+    inexact = np.array([precision_error(s, k) for k in n.tolist()]).reshape(estimate.shape)
+    lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
+    least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
+    return estimate, least, np.maximum(most, upper), df
+
+
+def _logit_ends(
+    found: Error, n: int, estimate: FloatArray, quantile: float
+) -> tuple[FloatArray, FloatArray]:
+    """Student's t on the logit of KL over the formula."""
+    from scipy.special import expit, logit, stdtrit
+
+    formula = float(analytical_kl(n))
+    share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
+    half = stdtrit(np.where(np.isinf(found.df), 1.0, found.df), quantile) * found.error
+
+    def end(side: FloatArray) -> FloatArray:
+        moved = formula * expit(logit(share) + side / (formula * share * (1 - share)))
+        far = WIDEST * np.abs(side)  # near 0 or the formula the logit knows no bounds
+        return np.where(side == 0, estimate, np.clip(moved, estimate - far, estimate + far))
+
+    return end(-half), end(half)
+
+
+def _inverted_ends(
+    s: Segments, n: IntArray, marked: BoolArray, quantile: float
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
+    lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
+    for block in _blocks(marked, max(1, ROWS // max(s.pool.size, 1))):
+        rows = joined([rows_of(pools_marked(s, marked[i]), int(n[i])) for i in block])
+        least, most = inverted_test(rows, quantile)
+        at = np.zeros(marked.shape, dtype=np.bool_)
+        at[block] = marked[block]
+        formula = np.broadcast_to(analytical_kl(n)[:, None], marked.shape)[at]
+        lower[at], upper[at] = formula - most, formula - least
+    return lower[marked], upper[marked]
+
+
+def _blocks(marked: BoolArray, size: int) -> list[list[int]]:
+    """Rows with a mark, so many at a time."""
+    rows = np.flatnonzero(marked.any(axis=1)).tolist()
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
