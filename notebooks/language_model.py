@@ -9,6 +9,7 @@
 # `study/llm/`, and this page needs neither the weights nor torch.
 
 # %%
+# %matplotlib inline
 import json
 
 import matplotlib.pyplot as plt

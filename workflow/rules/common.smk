@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir).parents[1]  # not where a workflow that uses this one lies
 
 from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
+from replication.llm.settings import load_settings
 from replication.pipeline.config import read_yaml, validate_config
 from replication.pipeline.grid import integer_grid
 from replication.pipeline.provenance import library_modules
@@ -20,6 +21,7 @@ try:
     validate_config(config)
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
     N_GRID = integer_grid(**config["n_grid"])
+    LLM = load_settings(ROOT / config["llm"])
     reject_unknown(CLAIMS, config["policies"], [*N_GRID, *config["certification"]["n"]])
     families = {policy["family"] for policy in config["policies"].values()}
     for family in sorted(DRAWN_FAMILIES - families):
@@ -38,9 +40,15 @@ CHECKS = {
     if isinstance(claim.check, InequalityCheck)
 }
 
+PROMPTS = list(LLM.prompts)
+TEMPERATURES = [f"{temperature:g}" for temperature in LLM.candidates]
+ALL_CORES = 1024  # as many as --cores says
+
 
 wildcard_constraints:
     policy="|".join(POLICIES),
+    prompt="|".join(PROMPTS),
+    temperature="|".join(TEMPERATURES),
 
 
 def in_project(path):
@@ -123,4 +131,27 @@ def drawn(name, label):
         ),
         "pdf": f"figures/{name}.pdf",
         "png": f"figures/{name}.png",
+    }
+
+
+def kept_of_llm(name=""):
+    """A table kept of the language model, or their folder; each file of settings has its own."""
+    return in_project(f"study/{Path(config['llm']).stem}/{name}")
+
+
+def for_prompts(stage):
+    """A stage's table of each prompt and temperature."""
+    return expand(
+        f"results/llm/{stage}/{{prompt}}_{{temperature}}.parquet",
+        prompt=PROMPTS,
+        temperature=TEMPERATURES,
+    )
+
+
+def about_prompts(names):
+    """What the figures say and their captions tell of the model."""
+    return {
+        "prompts": list(names),
+        "labels": [LLM.prompts[name].label for name in names],
+        "settings": LLM.model_dump(mode="json"),
     }

@@ -81,7 +81,7 @@ rule draw_figure_5_tradeoff:
         "logs/benchmarks/figures/figure_5_tradeoff.tsv"
     params:
         highlight="counterexample",
-        model=LLM_SETTINGS.model,
+        model=LLM.model,
     script:
         "../scripts/figure_tradeoff.py"
 

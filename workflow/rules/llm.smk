@@ -3,53 +3,13 @@
 Another model: `--config llm=config/llm_gemma.yaml`, whose results go to study/llm_gemma/.
 """
 
-from replication.llm.settings import load_settings
-
-LLM = config["llm"]
-LLM_KEPT = f"study/{Path(LLM).stem}"
-
-try:
-    LLM_SETTINGS = load_settings(ROOT / LLM)
-except ValueError as error:
-    raise WorkflowError(str(error)) from None
-
-LLM_TABLES = {
-    name: in_project(f"{LLM_KEPT}/{name}.parquet") for name in ("pools", "found", "texts")
-}
-PROMPTS = list(LLM_SETTINGS.prompts)
-TEMPERATURES = [f"{temperature:g}" for temperature in LLM_SETTINGS.candidates]
-PROMPT_LABELS = [prompt.label for prompt in LLM_SETTINGS.prompts.values()]
-
-
-wildcard_constraints:
-    prompt="|".join(PROMPTS),
-    temperature="|".join(TEMPERATURES),
-
-
-def for_prompts(stage):
-    """A stage's table of each prompt and temperature."""
-    return expand(
-        f"results/llm/{stage}/{{prompt}}_{{temperature}}.parquet",
-        prompt=PROMPTS,
-        temperature=TEMPERATURES,
-    )
-
-
-def about_prompts(names):
-    """What the figures say and their captions tell of the model."""
-    return {
-        "prompts": list(names),
-        "labels": [LLM_SETTINGS.prompts[name].label for name in names],
-        "settings": LLM_SETTINGS.model_dump(mode="json"),
-    }
-
 
 rule llm_curves:
     """KL and win rate of every prompt, temperature and reward: proved, and estimated."""
     input:
-        config=in_project(LLM),
-        pools=LLM_TABLES["pools"],
-        found=LLM_TABLES["found"],
+        config=in_project(config["llm"]),
+        pools=kept_of_llm("pools.parquet"),
+        found=kept_of_llm("found.parquet"),
         library=library("workflow/scripts/llm_curves.py"),
     output:
         curves="results/llm/curves.parquet",
@@ -66,9 +26,9 @@ rule llm_curves:
 rule llm_growth:
     """Estimators on the real policy as pools grow, against the proved KL."""
     input:
-        config=in_project(LLM),
-        pools=LLM_TABLES["pools"],
-        found=LLM_TABLES["found"],
+        config=in_project(config["llm"]),
+        pools=kept_of_llm("pools.parquet"),
+        found=kept_of_llm("found.parquet"),
         library=library("workflow/scripts/llm_growth.py"),
     output:
         growth="results/llm/growth.parquet",
@@ -92,7 +52,7 @@ rule draw_figure_4_language_model:
     benchmark:
         "logs/benchmarks/figures/figure_4_language_model.tsv"
     params:
-        **about_prompts(LLM_SETTINGS.figure_4),
+        **about_prompts(LLM.figure_4),
     script:
         "../scripts/figure_language_model.py"
 
@@ -137,7 +97,7 @@ rule draw_language_model_growth:
 rule llm_draw:
     """Candidates of one prompt at one temperature, drawn and scored."""
     input:
-        config=in_project(LLM),
+        config=in_project(config["llm"]),
         library=library("workflow/scripts/llm_draw.py"),
     output:
         pool="results/llm/drawn/{prompt}_{temperature}.parquet",
@@ -145,9 +105,9 @@ rule llm_draw:
         "logs/llm/drawn_{prompt}_{temperature}.log",
     benchmark:
         "logs/benchmarks/llm/drawn_{prompt}_{temperature}.tsv"
+    threads: ALL_CORES
     params:
         chunks="results/llm/chunks/{prompt}_{temperature}",
-    threads: workflow.cores
     script:
         "../scripts/llm_draw.py"
 
@@ -155,7 +115,7 @@ rule llm_draw:
 rule llm_search:
     """Every response whose probability reaches the threshold."""
     input:
-        config=in_project(LLM),
+        config=in_project(config["llm"]),
         library=library("workflow/scripts/llm_search.py"),
     output:
         found="results/llm/found/{prompt}_{temperature}.parquet",
@@ -163,7 +123,7 @@ rule llm_search:
         "logs/llm/found_{prompt}_{temperature}.log",
     benchmark:
         "logs/benchmarks/llm/found_{prompt}_{temperature}.tsv"
-    threads: workflow.cores
+    threads: ALL_CORES
     script:
         "../scripts/llm_search.py"
 
@@ -171,7 +131,7 @@ rule llm_search:
 rule llm_precision:
     """How far log-probabilities move with batch shape, cache and dtype."""
     input:
-        config=in_project(LLM),
+        config=in_project(config["llm"]),
         library=library("workflow/scripts/llm_precision.py"),
     output:
         precision="results/llm/precision/{prompt}.parquet",
@@ -179,7 +139,7 @@ rule llm_precision:
         "logs/llm/precision_{prompt}.log",
     benchmark:
         "logs/benchmarks/llm/precision_{prompt}.tsv"
-    threads: workflow.cores
+    threads: ALL_CORES
     script:
         "../scripts/llm_precision.py"
 
@@ -187,7 +147,7 @@ rule llm_precision:
 rule llm:
     """Sample, search and score anew, and renew what study/ keeps of it; not part of a full run."""
     input:
-        config=in_project(LLM),
+        config=in_project(config["llm"]),
         pools=for_prompts("drawn"),
         found=for_prompts("found"),
         precision=expand("results/llm/precision/{prompt}.parquet", prompt=PROMPTS),
@@ -195,8 +155,8 @@ rule llm:
     log:
         "logs/llm/keep.log",
     params:
-        folder=in_project(LLM_KEPT),
+        folder=kept_of_llm(),
         prompts=PROMPTS,
-        temperatures=list(LLM_SETTINGS.candidates),
+        temperatures=list(LLM.candidates),
     script:
         "../scripts/llm_keep.py"

@@ -16,7 +16,7 @@ rule notebook:
         cells="results/audit/cells.parquet",
         policies=for_policies("policies", POLICIES),
         passed="results/audit/passed.txt",
-        kept=list(LLM_TABLES.values()),
+        kept=[kept_of_llm(f"{name}.parquet") for name in ("pools", "found", "texts")],
         library=library("workflow/scripts/notebook.py"),
         used=lambda wildcards: library(f"notebooks/{wildcards.notebook}.py"),
     output:

@@ -59,7 +59,7 @@ def plot(
         for axes, label in zip(grid[0], labels, strict=True):
             axes.set(title=label)
         figure.supxlabel("number of draws $n$", fontsize=8)
-        add_legend(figure, grid[0, 0], ncols=4)
+        add_legend(figure, grid[0, 0], ncols=5)
 
 
 def _plot(axes: Axes, rows: Table, ending: str) -> None:

@@ -27,7 +27,7 @@ CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Methods to draw: name in the legend and line."""
 
 DOT: Mapping[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2, "markeredgewidth": 0}
-SQUARE = {**DOT, "marker": "s", "markersize": 1.6, "color": COLOURS["yellow"]}
+SQUARE = {**DOT, "marker": "s", "markersize": 1.6, "color": COLOURS["red"]}
 HIGHLIGHT: Mapping[str, Any] = {
     "linestyle": "none",
     "marker": "D",
