@@ -29,7 +29,12 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DECLARED = by_name(
     [
         *PROJECT["dependencies"],
-        *(text for extra in LOCKED.split() for text in PROJECT["optional-dependencies"][extra]),
+        *(
+            text
+            for extra in LOCKED.split()
+            for text in PROJECT["optional-dependencies"][extra]
+            if Requirement(text).name != PROJECT["name"]  # one extra includes another
+        ),
     ]
 )
 

@@ -159,7 +159,7 @@ def _pools(columns: _Columns, rows: IndexArray, size: IndexArray) -> list[Pools]
     kinds, kind = np.unique(np.stack([size[full], *known]), axis=1, return_inverse=True)
     found = []
     for number, (width, *has) in enumerate(kinds.T.tolist()):
-        at = full[kind == number]
+        at = full[kind.ravel() == number]  # a column in numpy 2.0
         of = rows[start[at][:, None] + np.arange(width)]
         recorded = zip(columns[1:], has, strict=True)
         log_prob, response, gold, tokens = (x[of] if there else None for x, there in recorded)

@@ -49,6 +49,11 @@ def draw_overview(margins: pd.DataFrame) -> str:
 
     Args:
         margins: of `worst_margins`.
+
+    Examples:
+        >>> margins = pd.DataFrame({"binary": [0.5]}, index=["theorem_3_1"])
+        >>> draw_overview(margins).startswith("<svg")
+        True
     """
     style = figure_style("double", 1.5 + 0.14 * len(margins))
     with mpl.rc_context(style | {"svg.fonttype": "none", "font.family": "DejaVu Sans"}):

@@ -13,7 +13,7 @@ from replication.audit.cells import Cell, check_policy
 from replication.audit.claims import InequalityCheck, load_claims
 from replication.pipeline.io import read_table
 
-__all__ = ["command", "main", "recompute"]
+__all__ = ["command", "recompute"]
 
 CLAIMS = Path(__file__).parents[3] / "config/claims.yaml"
 

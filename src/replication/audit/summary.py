@@ -44,6 +44,12 @@ def to_json(table: pd.DataFrame) -> str:
 
     Args:
         table: of `replication.audit.verdicts.audit_claims`.
+
+    Examples:
+        >>> row = {"id": "c", "expected": "holds", "verdict": "certified", "as_expected": True}
+        >>> row |= {"cells": 3, "worst_margin": float("nan"), "worst_at": ""}
+        >>> json.loads(to_json(pd.DataFrame([row])))["claims"][0]["worst_margin"] is None
+        True
     """
     claims = [
         {key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")
