@@ -3,7 +3,7 @@ CORES ?= all
 UV_VERSION := 0.13.9
 
 # Extras of pyproject.toml: those of the locked environment, and those that the library's tests need.
-LOCKED := certify cli dev docs pipeline test
+LOCKED := certify cli dev docs logs pipeline test
 LIBRARY := certify cli test
 
 VENV := .venv

@@ -32,6 +32,7 @@ DECLARED = by_name(
         *(text for extra in LOCKED.split() for text in PROJECT["optional-dependencies"][extra]),
     ]
 )
+DECLARED.pop(PROJECT["name"], None)  # an extra may ask for another
 
 
 ENTRIES = re.split(r"\n(?=\S)", LOCK.strip())
