@@ -37,11 +37,14 @@ def configure(project: Path, config: Mapping[str, Any]) -> None:
 
 
 def run_snakemake(
-    project: Path, *arguments: str, packages: str | None = None
+    project: Path,
+    *arguments: str,
+    packages: str | None = None,
+    python: str | Path = sys.executable,
 ) -> subprocess.CompletedProcess[str]:
     """With the packages of the project, unless others are named, as if they had been installed."""
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "all", *arguments],
+        [python, "-m", "snakemake", "--cores", "all", *arguments],
         cwd=project,
         env=os.environ | {"PYTHONPATH": packages or str(project / "src")},
         stdout=subprocess.PIPE,

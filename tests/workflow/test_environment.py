@@ -37,6 +37,7 @@ DECLARED = by_name(
         ),
     ]
 )
+DECLARED.pop(PROJECT["name"], None)  # an extra may ask for another
 
 
 ENTRIES = re.split(r"\n(?=\S)", LOCK.strip())

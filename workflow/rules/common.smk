@@ -1,6 +1,8 @@
 """What the rules share: the library, the checked config, the claims, the grid of n."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -12,6 +14,10 @@ from replication.llm.settings import load_settings
 from replication.pipeline.config import read_yaml, validate_config
 from replication.pipeline.grid import integer_grid
 from replication.pipeline.provenance import library_modules
+
+# Snakemake writes it into shell commands as it is, also where the folder's name has a quote.
+if Path(sys.executable).exists():
+    sys.executable = shlex.quote(sys.executable)
 
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 
