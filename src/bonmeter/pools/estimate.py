@@ -190,7 +190,9 @@ def kl_interval(
     """
     quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
     pools = _checked(log_prob, reward, method, response, precision)
-    order = as_orders(n, pools.size - (method == "paper"), pools.lead)
+    # the jackknife leaves one candidate out
+    largest = pools.size - 1 if method == "paper" else pools.size
+    order = as_orders(n, largest, pools.lead)
     found = _CURVES[method](pools).interval(order.ravel(), quantile)
     return Interval(*(_shaped(column, pools.lead, order) for column in found))
 
