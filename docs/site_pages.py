@@ -20,6 +20,7 @@ from sphinx.errors import ExtensionError
 from sphinx.writers.html5 import HTML5Translator
 
 import bonmeter
+from replication.llm.settings import load_settings
 from replication.pipeline.typeset import to_mathml
 
 HERE = Path(__file__).parent
@@ -89,11 +90,13 @@ def gallery() -> str:
     return text
 
 
-def figure(name: str, config: Mapping[str, object]) -> str:
+def figure(name: str, config: Mapping[str, str]) -> str:
     """One figure, under the words that its caption begins with in bold."""
     source = (ROOT / f"workflow/report/{name}.rst").read_text(encoding="utf-8")
     template = Environment(undefined=StrictUndefined).from_string(source)
-    caption = template.render(snakemake=SimpleNamespace(config=config))
+    model = load_settings(ROOT / config["llm"])
+    params = {"settings": model.model_dump(mode="json"), "model": model.model}
+    caption = template.render(snakemake=SimpleNamespace(config=config, params=params))
     _, title, said = caption.split("**", 2)
     title = " ".join(title.split()).removesuffix(".")
     image = f".. image:: ../figures/{name}.svg\n   :alt: {title}\n\n"

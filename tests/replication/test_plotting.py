@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from snakemake.report import publish_parts
 
+from replication.llm.settings import load_settings
 from replication.pipeline import plotting
 from replication.pipeline.plotting import (
     COLOURS,
@@ -44,6 +45,9 @@ from tests.figures import (
     tables,
     tabulate,
 )
+
+LLM = load_settings(ROOT / CONFIG["llm"])
+PARAMS = {"settings": LLM.model_dump(mode="json"), "model": LLM.model}
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +287,7 @@ def render(caption: str) -> str:
     """As `snakemake --report` does, but strictly."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     text = environment.from_string((REPORT / f"{caption}.rst").read_text(encoding="utf-8")).render(
-        snakemake={"config": CONFIG}
+        snakemake={"config": CONFIG, "params": PARAMS}
     )
     return str(publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["body"])
 

@@ -48,7 +48,10 @@ def test_declared_modules_are_those_really_imported(
     declared = library_modules(path)
     assert declared == sorted(declared)
     parents = {str(each / "__init__.py") for each in Path(path).parents if SOURCE in each.parents}
-    assert {*declared, path, *parents} == real_imports[module]
+    traced = {*declared, path, *parents, *(x for each in parents for x in library_modules(each))}
+    assert real_imports[module] <= traced
+    # what starts fast imports late: the trace holds what a call may load too
+    assert module.startswith(("bonmeter.cli", "bonmeter.runs")) or traced == real_imports[module]
 
 
 def names(script: str, folder: Path) -> list[str]:

@@ -43,7 +43,7 @@ def plot(
             _plot(lower, rows_where(table, prompt=prompt), "coverage")
             lower.axhline(0.95, color=COLOURS["grey"], linewidth=0.6)
             upper.axhline(NEGLIGIBLE, color=COLOURS["grey"], linewidth=0.6)
-            upper.set_title(label, fontsize=6)
+            upper.set_title(label, fontsize=7)
         use_log_axes(grid[0, 0], "both", most=4)
         grid[0, 0].set(ylabel="RMS error (nats)", ylim=(1e-9, 1))
         grid[1, 0].set(ylabel="coverage", ylim=(-0.03, 1.03))

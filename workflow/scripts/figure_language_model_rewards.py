@@ -50,7 +50,7 @@ def plot(
         use_log_axes(grid[0, 0], most=3)
         grid[0, 0].set(xlim=(1, 1e4), ylim=(0, 9))
         for axes, label in zip(grid[0], labels, strict=True):
-            axes.set_title(label, fontsize=6)
+            axes.set_title(label, fontsize=7)
         figure.supxlabel("number of draws $n$", fontsize=8)
         add_legend(figure, grid[0, 0], ncols=4)
 

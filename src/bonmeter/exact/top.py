@@ -166,7 +166,7 @@ def kl_lower_bound(top: TopPolicy, reward: ArrayLike, n: ArrayLike) -> FloatArra
     Examples:
         >>> top = TopPolicy(np.log([0.5, 0.3]), log_threshold=np.log(0.3))
         >>> kl_lower_bound(top, [0.0, 1.0], [1, 2]).round(4).tolist()  # events of 0.3 to 0.5
-        [0.0, 0.1132]
+        [0.0, 0.0958]
     """
     order = as_n(n)
     rewards = np.empty(0) if np.size(reward) == 0 else as_real_vector("reward", reward)

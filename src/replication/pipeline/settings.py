@@ -313,7 +313,8 @@ class Config(_Mapping):
         description="quick (reuse the long studies' results in study/) or full (run them anew)"
     )
     llm: str = Field(
-        description="the path of the settings of a language model, such as config/llm.yaml"
+        min_length=1,
+        description="the path of the settings of a language model, such as config/llm.yaml",
     )
     studies: Studies
     n_grid: Grid
