@@ -96,6 +96,7 @@ def figure(name: str, config: Mapping[str, str]) -> str:
     template = Environment(undefined=StrictUndefined).from_string(source)
     model = load_settings(ROOT / config["llm"])
     params = {"settings": model.model_dump(mode="json"), "model": model.model}
+    params["prompts"] = list(model.prompts)
     caption = template.render(snakemake=SimpleNamespace(config=config, params=params))
     _, title, said = caption.split("**", 2)
     title = " ".join(title.split()).removesuffix(".")

@@ -47,7 +47,11 @@ from tests.figures import (
 )
 
 LLM = load_settings(ROOT / CONFIG["llm"])
-PARAMS = {"settings": LLM.model_dump(mode="json"), "model": LLM.model}
+PARAMS = {
+    "settings": LLM.model_dump(mode="json"),
+    "model": LLM.model,
+    "prompts": list(LLM.prompts),
+}
 
 
 @pytest.fixture(scope="module")
