@@ -51,7 +51,7 @@ test-lowest: $(READY) ## run the library's tests at the lowest versions of what 
 	$(UV) pip compile --resolution lowest-direct --python $(VENV)/bin/python $(LIBRARY:%=--extra %) \
 	    --output-file $(VENV)/lowest.txt pyproject.toml
 	$(UV) pip sync --python $(VENV)/lowest/bin/python $(VENV)/lowest.txt
-	$(VENV)/lowest/bin/python -m pytest tests/bonmeter src/bonmeter
+	PYTHONPATH="$(CURDIR)/src" $(VENV)/lowest/bin/python -m pytest tests/bonmeter src/bonmeter
 
 lint: $(READY) ## run the linters, the formatters' checks and the type checker
 	$(RUN) pytest tests/workflow/test_lint.py
