@@ -369,10 +369,11 @@ def test_quotes_in_a_path_do_no_harm(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-8000:]
     assert figure.is_file()
     made = subprocess.run(
-        ["make", "--dry-run", "environment"],
+        ["make", "--dry-run", "--always-make", "--no-print-directory", "environment"],
         cwd=project,
         capture_output=True,
         text=True,
         check=True,
     )
+    assert "pip install" in made.stdout
     assert "o'make" not in made.stdout
