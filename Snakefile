@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.16")
 
 
+include: "workflow/rules/start.smk"
+
+
 configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 

@@ -222,7 +222,7 @@ BROKEN: list[tuple[Place, Any, str]] = [
     (
         ("simulation", "repeats"),
         2.0,
-        " = 2.0: expected a whole number >= 2, independent estimates per policy and n (R)",
+        " = 2.0: expected a whole number from 2 to 10**6, independent estimates per policy and n (R)",
     ),
     (("policies",), {}, " = {}: expected a mapping of at least one policy, by name"),
     (
@@ -233,7 +233,7 @@ BROKEN: list[tuple[Place, Any, str]] = [
     ),
     (("policies", "zipf"), None, f" = None: expected {POLICY}"),
     (("policies", "zipf"), {}, f" has no key 'family': expected {POLICY}"),
-    (("policies", "zipf", "family"), "zeta", " = 'zeta': expected the name of a family"),
+    (("policies", "zipf", "family"), "zeta", " = 'zeta': expected one of " + ", ".join(FAMILIES)),
     (
         ("policies", "binary", "parameters"),
         {"q": 0.5},

@@ -5,13 +5,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 ROOT = Path(workflow.current_basedir).parents[1]  # not where a workflow that uses this one lies
 
 from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
 from replication.llm.settings import load_settings
-from replication.pipeline.config import read_yaml, validate_config
+from replication.pipeline.config import validate_config
 from replication.pipeline.grid import integer_grid
 from replication.pipeline.provenance import library_modules
 
@@ -22,8 +22,8 @@ if Path(sys.executable).exists():
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 
 try:
-    for path in (*workflow.configfiles, *workflow.overwrite_configfiles):
-        read_yaml(path)  # Snakemake's own reader lets a key appear twice
+    if workflow.modifier.is_main_snakefile():
+        update_config(config, from_command_line(workflow.config_settings.config))
     validate_config(config)
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
     N_GRID = integer_grid(**config["n_grid"])

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from replication.policies.families import FAMILIES
+
 __all__ = ["Config", "PolicyOf", "schema_text"]
 
 Entry = TypeVar("Entry")
@@ -167,7 +169,7 @@ class MarkovLanguageModel(_Mapping):
 class PolicyOf(_Mapping, Generic[Family, Parameters]):
     """A policy of one family."""
 
-    family: Family = Field(description="the name of a family")
+    family: Family = Field(description=f"one of {', '.join(FAMILIES)}")
     label: str = Field(
         min_length=1, max_length=60, description="a text of 1 to 60 characters, shown in figures"
     )
@@ -218,9 +220,9 @@ class Study(_Mapping):
     n: Different[Annotated[int, _whole(2)]] = Field(
         description="a list of different whole numbers >= 2; those up to N/2 are studied"
     )
-    repeats: int = _whole(2, None, "pools per policy and size")
+    repeats: int = _whole(2, 10**6, "pools per policy and size")
     class_policies: int = _whole(1, 10**4, "random policies of a few reward classes")
-    evaluations: int = _whole(100, None, "margins computed in each adversarial search")
+    evaluations: int = _whole(100, 10**8, "margins computed in each adversarial search")
 
 
 class Studies(_Mapping):
@@ -241,7 +243,7 @@ class Grid(_Mapping):
 class Certification(_Mapping):
     """A mapping with the keys largest_policy and n."""
 
-    largest_policy: int = _whole(1, None, "the most outcomes a policy may have to be certified")
+    largest_policy: int = _whole(1, 10**7, "the most outcomes a policy may have to be certified")
     n: Different[RealN] = Field(
         description="a list of different numbers >= 1, not all of them need be whole"
     )
@@ -250,8 +252,8 @@ class Certification(_Mapping):
 class Simulation(_Mapping):
     """A mapping with the keys selections and repeats."""
 
-    selections: int = _whole(1, None, "best-of-n selections averaged in one estimate (M)")
-    repeats: int = _whole(2, None, "independent estimates per policy and n (R)")
+    selections: int = _whole(1, 10**9, "best-of-n selections averaged in one estimate (M)")
+    repeats: int = _whole(2, 10**6, "independent estimates per policy and n (R)")
 
 
 class Concentration(_Mapping):
@@ -270,7 +272,7 @@ class Concentration(_Mapping):
         le=0.5,
         description="a number from 0.001 to 0.5, how often the mean may be off by more",
     )
-    repeats: int = _whole(2, None, "independent means per policy and n")
+    repeats: int = _whole(2, 10**6, "independent means per policy and n")
 
 
 class Rivals(_Mapping):

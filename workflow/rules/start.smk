@@ -1,0 +1,50 @@
+"""Before all else: are the packages there, what the terminal shows, and may the config be read."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+try:
+    from replication.pipeline.config import from_command_line, read_yaml
+    from replication.pipeline.terminal import ending, show_briefly
+except ImportError as error:
+    raise WorkflowError(
+        f"{error}: the environment that runs Snakemake lacks it. Run `make`, which sets up one that "
+        "has it, or install the packages: pip install -e '.[certify,pipeline]'"
+    ) from None
+
+
+SHIPPED = Path(workflow.current_basedir).parents[1] / "config/config.yaml"
+
+try:
+    # Snakemake's own reader lets a key appear twice, and code run
+    for path in (SHIPPED, *workflow.overwrite_configfiles):
+        if not workflow.modifier.skip_configfile and path.is_file():
+            read_yaml(path)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def closing(seconds, log=""):
+    """What a run says at its end."""
+    return ending({str(path) for job in workflow.dag.jobs for path in job.output}, seconds, log)
+
+
+TERMINAL = None
+if (
+    workflow.modifier.is_main_snakefile()
+    and workflow.exec_mode.name == "DEFAULT"
+    and not (workflow.output_settings.dryrun or workflow.output_settings.verbose)
+):
+    TERMINAL = show_briefly(logger, closing, quiet=bool(workflow.output_settings.quiet))
+
+
+onsuccess:
+    if TERMINAL:
+        print(closing(TERMINAL.seconds()), file=TERMINAL.stream)
+
+
+onerror:
+    if TERMINAL:
+        print(ending((), TERMINAL.seconds(), log[0] if log else ""), file=TERMINAL.stream)
