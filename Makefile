@@ -79,8 +79,8 @@ study: $(READY) ## run the long studies at full size and keep their results in s
 readme: $(READY) ## bring the tables of the README and docs/ up to date (after a full run)
 	$(SNAKEMAKE) readme exhibits
 
-report: all ## write report.html
-	$(SNAKEMAKE) --report report.html
+report: $(READY) ## write results/report.html, the figures with their captions and the audit on one page
+	$(SNAKEMAKE) results/report.html
 
 docs: $(READY) ## build the documentation site, docs/build/index.html; a broken link fails
 	$(RUN) sphinx --fail-on-warning --keep-going --quiet docs docs/build
@@ -93,7 +93,7 @@ lock: $(READY) ## update requirements.txt after a change of pyproject.toml (UV_A
 	    --no-header $(UV_ARGS) --output-file requirements.txt pyproject.toml
 
 clean: ## remove what was made, except the environment and the figures
-	rm -rf results logs report.html report.zip .snakemake .benchmarks .hypothesis
+	rm -rf results logs .snakemake .benchmarks .hypothesis
 	rm -rf docs/api docs/build docs/gallery.rst
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build src/*.egg-info
 	find src tests workflow benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ include: "workflow/rules/audit.smk"
 include: "workflow/rules/llm.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/samples.smk"
 
 
@@ -32,3 +33,4 @@ rule all:
         rules.audit.input,
         rules.figures.input,
         rules.notebooks.input,
+        rules.report_page.output,

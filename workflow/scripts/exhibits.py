@@ -5,10 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypedDict
 
-import pandas as pd
-
 from replication.pipeline.io import log_to
 from replication.pipeline.pages import update
+from replication.pipeline.runtimes import measured, of_stages
 
 
 class Exhibit(TypedDict):
@@ -42,30 +41,16 @@ def render_exhibits(exhibits: Mapping[str, Exhibit], benchmarks: str) -> str:
 
 def render_stages(benchmarks: str) -> str:
     """A row for each stage: its jobs, and what they took together and at most."""
-    stages = measured(benchmarks).groupby(level=0)
+    stages = of_stages(measured(benchmarks))
     rows = (
-        f"| {stage} | {len(jobs)} | {jobs.seconds.sum():.0f} | {jobs.seconds.max():.1f} "
-        f"| {jobs.mebibytes.max():.0f} |\n"
-        for stage, jobs in stages
+        f"| {each.Index} | {each.jobs} | {each.seconds:.0f} | {each.longest:.1f} "
+        f"| {each.mebibytes:.0f} |\n"
+        for each in stages.itertuples()
     )
     return (
         "| stage | jobs | seconds, all | seconds, longest | MiB, largest |\n|---|---|---|---|---|\n"
         + "".join(rows)
     )
-
-
-def measured(folder: str) -> pd.DataFrame:
-    """Seconds and peak memory of every job, by the stage and the name of its benchmark file.
-
-    Raises:
-        ValueError: if there is none: they are written as the jobs run.
-    """
-    files = sorted(Path(folder).glob("*/*.tsv"))
-    if not files:
-        raise ValueError(f"{folder}: expected the benchmarks of a full run")
-    jobs = pd.concat([pd.read_csv(file, sep="\t") for file in files], ignore_index=True)
-    jobs.index = pd.MultiIndex.from_tuples([(file.parent.name, file.stem) for file in files])
-    return jobs.rename(columns={"s": "seconds", "max_rss": "mebibytes"})
 
 
 def _folders(tables: Sequence[str]) -> Iterator[str]:

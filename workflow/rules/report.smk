@@ -1,0 +1,26 @@
+"""The report: figures, captions, audit, versions and times on one page that needs no network."""
+
+PICTURES = [path for path in rules.figures.input if str(path).endswith(".svg")]
+
+
+rule report_page:
+    """Every figure with its caption, and the audit."""
+    input:
+        figures=PICTURES,
+        claims="results/audit/claims.parquet",
+        passed="results/audit/passed.txt",
+        texts=[
+            in_project("workflow/report/report.html.jinja"),
+            in_project("workflow/report/report.css"),
+            *(in_project(f"workflow/report/{Path(path).stem}.rst") for path in PICTURES),
+        ],
+        library=library("workflow/scripts/report_page.py"),
+    output:
+        page="results/report.html",
+    log:
+        "logs/report.log",
+    params:
+        templates=in_project("workflow/report"),
+        benchmarks="logs/benchmarks",
+    script:
+        "../scripts/report_page.py"
