@@ -10,7 +10,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 UV := $(RUN) uv --quiet --system-certs
-SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
+# Its cache is here, since a home need be neither writable nor there.
+SNAKEMAKE := XDG_CACHE_HOME="$$PWD/.snakemake/cache" $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -25,13 +26,16 @@ environment: $(READY) ## only set up the environment, .venv
 # Made anew when the lock file changes or an earlier attempt was interrupted.
 $(VENV)/.locked: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "Setting up $(VENV), 1 of 3: an empty environment and its installer"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "Setting up $(VENV), 2 of 3: $$(grep -c == requirements.txt) locked packages, half a minute to a few"
 	$(UV) pip install --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements.txt
 	touch $@
 
 # Both packages, editable, built by the locked setuptools: nothing else is fetched.
 $(READY): $(VENV)/.locked pyproject.toml
+	@echo "Setting up $(VENV), 3 of 3: the project's two packages"
 	$(UV) pip install --python $(VENV)/bin/python --no-build-isolation --no-deps --editable .
 	touch $@
 

@@ -1,6 +1,12 @@
 """The report: figures, captions, audit, versions and times on one page that needs no network."""
 
 PICTURES = [path for path in rules.figures.input if str(path).endswith(".svg")]
+# Of the rules that draw them: captions name some.
+DRAWING = {
+    each.name.removeprefix("draw_"): dict(each.params.items())
+    for each in workflow.rules
+    if each.name.startswith("draw_")
+}
 
 
 rule report_page:
@@ -21,6 +27,7 @@ rule report_page:
         "logs/report.log",
     params:
         templates=in_project("workflow/report"),
+        drawing=DRAWING,
         benchmarks="logs/benchmarks",
     script:
         "../scripts/report_page.py"

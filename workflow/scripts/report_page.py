@@ -6,7 +6,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -17,6 +19,7 @@ from replication.audit.verdicts import disagreements
 from replication.pipeline.captions import read_caption
 from replication.pipeline.io import atomic_path, log_to
 from replication.pipeline.pages import fill
+from replication.pipeline.plotting import WIDTHS
 from replication.pipeline.runtimes import measured, of_stages
 
 PACKAGES = ("numpy", "scipy", "python-flint", "pandas", "pyarrow", "matplotlib", "snakemake")
@@ -25,18 +28,12 @@ PACKAGES = ("numpy", "scipy", "python-flint", "pandas", "pyarrow", "matplotlib",
 SECTIONS = ("The paper's figures", "Beyond the paper")
 
 
-class _Names:
-    """What a caption calls `snakemake`."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
-
-
 def write_page(
     figures: Sequence[str],
     claims: str,
     templates: str,
     config: Mapping[str, Any],
+    params: Mapping[str, Mapping[str, Any]],
     benchmarks: str,
     output: str,
 ) -> None:
@@ -47,6 +44,7 @@ def write_page(
         claims: table of the audit.
         templates: folder of the captions and the template.
         config: of the run.
+        params: by the name of a figure, those of the rule that draws it, which captions name.
         benchmarks: folder of the times measured.
         output: the page.
     """
@@ -58,7 +56,9 @@ def write_page(
         trim_blocks=True,
     )
     page = environment.get_template("report.html.jinja").render(
-        sections=sections([exhibit(path, templates, config) for path in figures]),
+        sections=sections(
+            [exhibit(path, templates, config, params[Path(path).stem]) for path in figures]
+        ),
         summary=summarise_audit(table),
         wrong=disagreements(table),
         claims=table.to_dict("records"),
@@ -72,16 +72,25 @@ def write_page(
         path.write_text(page, encoding="utf-8")
 
 
-def exhibit(figure: str, templates: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def exhibit(
+    figure: str, templates: str, config: Mapping[str, Any], params: Mapping[str, Any]
+) -> dict[str, Any]:
     """Of a figure its name, its caption in parts, and the picture as the address of itself."""
     name = Path(figure).stem
     source = Path(templates, f"{name}.rst").read_text(encoding="utf-8")
-    caption = read_caption(fill(source, snakemake=_Names(config)))
-    picture = base64.b64encode(Path(figure).read_bytes()).decode("ascii")
+    caption = read_caption(fill(source, snakemake=SimpleNamespace(config=config, params=params)))
+    drawing = Path(figure).read_bytes()
+    picture = base64.b64encode(drawing).decode("ascii")
     return caption._asdict() | {
         "name": name,
+        "wide": _width(drawing) > WIDTHS["single"],
         "picture": Markup(f"data:image/svg+xml;base64,{picture}"),
     }
+
+
+def _width(drawing: bytes) -> float:
+    """Of an SVG, in inches; its own unit is the point."""
+    return float(ElementTree.fromstring(drawing).attrib["width"].removesuffix("pt")) / 72
 
 
 def sections(exhibits: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -99,6 +108,7 @@ if __name__ == "__main__":
             snakemake.input.claims,
             snakemake.params.templates,
             snakemake.config,
+            snakemake.params.drawing,
             snakemake.params.benchmarks,
             snakemake.output.page,
         )
