@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 
 import jupytext
@@ -13,6 +14,12 @@ from replication.pipeline.io import atomic_path, log_to
 
 BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 """In the kernel, whatever the user's own plots ask for: figures become part of the page."""
+
+IGNORED = frozenset({"MATPLOTLIBRC", "PYTHONWARNINGS"})
+"""Settings of the user's that would change what a page shows."""
+
+OWN_FOLDERS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")
+"""In place of those in the user's home, whose settings are theirs, or which may not be there."""
 
 TEMPLATE = """
 {%- extends "lab/index.html.j2" -%}
@@ -41,9 +48,20 @@ def execute(path: str) -> NotebookNode:
         record_timing=False,
         resources={"metadata": {"path": os.getcwd()}},
     )
+    environment = of_kernel()
+    # finds the fonts now, with what matplotlib says of it in the log and not on the page
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"], env=environment, check=True
+    )
     # the kernel is a process with a log of its own
-    client.execute(env=os.environ | BACKEND, stderr=sys.stderr)
+    client.execute(env=environment, stderr=sys.stderr)
     return notebook
+
+
+def of_kernel() -> dict[str, str]:
+    """The environment variables of a kernel, in which the user's settings change nothing shown."""
+    kept = {name: value for name, value in os.environ.items() if name not in IGNORED}
+    return kept | BACKEND | {name: os.path.abspath(f".snakemake/{name}") for name in OWN_FOLDERS}
 
 
 def to_html(notebook: NotebookNode) -> str:
@@ -56,5 +74,6 @@ def to_html(notebook: NotebookNode) -> str:
 
 
 if __name__ == "__main__":
+    os.environ.update(of_kernel())  # the kernel and the page's template are looked up here
     with log_to(snakemake.log[0]):
         write_page(snakemake.input.notebook, snakemake.output.page)
