@@ -41,15 +41,16 @@ def run_snakemake(
     *arguments: str,
     packages: str | None = None,
     python: str | Path = sys.executable,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """With the packages of the project, unless others are named, as if they had been installed."""
     return subprocess.run(
-        [python, "-m", "snakemake", "--cores", "all", *arguments],
+        [python, "-m", "snakemake", *arguments],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": packages or str(project / "src")},
+        env=os.environ | {"PYTHONPATH": packages or str(project / "src")} | dict(variables or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
 

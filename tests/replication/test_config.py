@@ -222,7 +222,8 @@ BROKEN: list[tuple[Place, Any, str]] = [
     (
         ("simulation", "repeats"),
         2.0,
-        " = 2.0: expected a whole number from 2 to 10**6, independent estimates per policy and n (R)",
+        " = 2.0: expected a whole number from 2 to 10**6, independent estimates per policy and "
+        "n (R)",
     ),
     (("policies",), {}, " = {}: expected a mapping of at least one policy, by name"),
     (

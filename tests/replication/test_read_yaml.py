@@ -26,9 +26,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=range(len(REFUSED)))
-def test_what_means_other_than_it_looks_is_refused(
-    text: str, message: str, tmp_path: Path
-) -> None:
+def test_what_means_other_than_it_looks_is_refused(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(text, encoding="utf-8")
     start = perf_counter()

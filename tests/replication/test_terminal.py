@@ -9,7 +9,7 @@ import pytest
 from replication.pipeline.terminal import Terminal, ending, show_briefly
 
 
-def show(shown: Terminal, message: str = "", level: int = logging.INFO, **fields: Any) -> str:
+def show(shown: Terminal, message: str = "", level: int = logging.INFO, **fields: object) -> str:
     """What the terminal adds when Snakemake logs a message."""
     assert isinstance(shown.stream, io.StringIO)
     before = len(shown.stream.getvalue())
@@ -19,14 +19,14 @@ def show(shown: Terminal, message: str = "", level: int = logging.INFO, **fields
 
 @pytest.fixture
 def shown() -> Terminal:
-    return Terminal(io.StringIO(), closing=lambda: "the end", clock=lambda: 0.0)
+    return Terminal(io.StringIO(), closing=lambda _: "the end", clock=lambda: 0.0)
 
 
 def job(number: int) -> dict[str, Any]:
     return {"jobid": number, "rule_name": "exact", "wildcards": {"policy": f"zipf_{number}"}}
 
 
-def failure(**fields: Any) -> dict[str, Any]:
+def failure(**fields: object) -> dict[str, Any]:
     told = {"event": "job_error", "output": ["results/a.parquet"], "log": [], "shellcmd": None}
     return job(3) | told | fields
 

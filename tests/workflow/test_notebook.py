@@ -90,7 +90,9 @@ def test_a_failing_cell_leaves_no_page(tmp_path: Path, monkeypatch: pytest.Monke
     Path("broken.html").write_text("old", encoding="utf-8")
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         write_page("broken.py", "broken.html")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.html", "broken.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(".snakemake", "broken.html", "broken.py"),
+    ]
     assert Path("broken.html").read_text(encoding="utf-8") == "old"
 
 

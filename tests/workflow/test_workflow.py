@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import os
@@ -10,12 +11,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
+from markupsafe import escape
 
 from tests.runs import ROOT, TINY, configure, copy_project, planned, run_snakemake, succeed
 
@@ -28,7 +32,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = copy_project(tmp_path_factory.mktemp("project"))
     configure(project, TINY)
     shutil.rmtree(project / "figures", ignore_errors=True)
-    succeed(project)
+    (project / "logs").mkdir()
+    (project / "logs/terminal.txt").write_text(succeed(project), encoding="utf-8")
     return project
 
 
@@ -121,6 +126,98 @@ def test_a_notebook_finds_the_results(finished: Path, folder: str, found: bool) 
     assert (done.returncode == 0) == found, done.stdout
 
 
+def test_a_run_fits_on_a_screen_and_ends_with_the_results(finished: Path) -> None:
+    shown = (finished / "logs/terminal.txt").read_text(encoding="utf-8").splitlines()
+    assert len(shown) < 60
+    assert max(map(len, shown)) <= 120
+    claims = len(yaml.safe_load((finished / "config/claims.yaml").read_text(encoding="utf-8")))
+    drawn = len(list((finished / "figures").glob("*.svg")))
+    *_, verdict, figures, audit, _, page, _ = shown
+    assert verdict == f"verdict    {claims} claims, each with the expected verdict"
+    assert figures == f"figures    figures/ ({drawn})"
+    assert audit == "audit      results/audit/claims.html"
+    assert page == "report     results/report.html"
+    assert sum(" jobs   " in line for line in shown) in range(5, 12)
+
+
+class Parts(HTMLParser):
+    """Of a page the pictures, the headings of captions, and what it would fetch."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.pictures: list[bytes] = []
+        self.named: list[str | None] = []
+        self.fetched: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "figure":
+            self.named.append(values["id"])
+        if tag == "img":
+            kind, _, picture = (values["src"] or "").partition(";base64,")
+            assert kind == "data:image/svg+xml"
+            assert values["alt"]
+            self.pictures.append(base64.b64decode(picture))
+        self.fetched += [tag] * (tag in {"script", "link", "iframe"})
+
+
+def test_the_report_has_every_figure_with_its_caption_and_the_audit(finished: Path) -> None:
+    page = (finished / "results/report.html").read_text(encoding="utf-8")
+    parts = Parts(page)
+    drawn = {path.stem: path.read_bytes() for path in (finished / "figures").glob("*.svg")}
+    assert dict(zip(parts.named, parts.pictures, strict=True)) == drawn
+    assert page.count("<figcaption>") == len(drawn)
+    assert not parts.fetched
+    assert "{{" not in page
+    assert "every verdict is the expected one" in page
+    claims = pd.read_parquet(finished / "results/audit/claims.parquet")
+    assert all(escape(statement) in page for statement in claims.statement)
+    assert f"<dt>numpy</dt><dd>{metadata.version('numpy')}</dd>" in page
+    assert "<td>estimates</td>" in page
+
+
+HOSTILE = {
+    "MPLBACKEND": "qtagg",
+    "LC_ALL": "C",
+    "PYTHONUTF8": "0",
+    "PYTHONWARNINGS": "default",
+    "HOME": "/dev/null/nowhere",
+    "COLUMNS": "20",
+    "TZ": "Asia/Kolkata",
+    "PYTHONHASHSEED": "7",
+    "SOURCE_DATE_EPOCH": "1",
+}
+MATPLOTLIBRC = "font.size: 30\naxes.grid: True\nfont.family: monospace\nno.such: key\n"
+
+
+def test_the_environment_of_the_user_changes_nothing_that_is_shown(
+    finished: Path, tmp_path: Path
+) -> None:
+    project = copy_project(tmp_path / "secret place")
+    configure(project, TINY)
+    shutil.rmtree(project / "figures", ignore_errors=True)
+    settings = tmp_path / "matplotlibrc"
+    settings.write_text(MATPLOTLIBRC, encoding="utf-8")
+    (project / "docutils.conf").write_text("[html writers]\ntable_style: borderless\n")
+    places = {"MATPLOTLIBRC": str(settings), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run_snakemake(project, variables=HOSTILE | places)
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert shown(project) == shown(finished)
+    everything = b"".join((project / name).read_bytes() for name in shown(project))
+    assert b"secret place" not in everything
+    assert b"nowhere" not in everything
+
+
+def shown(project: Path) -> dict[str, str]:
+    """Digests of all figures, tables and pages; the report's without the times."""
+    page = (project / "results/report.html").read_text(encoding="utf-8")
+    lasting, times = page.split('<section id="times">')
+    assert "seconds, longest" in times
+    found = digests(project, "figures") | digests(project, "results")
+    return found | {"results/report.html": hashlib.sha256(lasting.encode()).hexdigest()}
+
+
 def test_each_rule_wrote_its_log(finished: Path) -> None:
     assert (finished / "logs/exact/binary.log").is_file()
     assert "Traceback" not in "".join(p.read_text() for p in (finished / "logs").rglob("*.log"))
@@ -152,11 +249,15 @@ def after(finished: Path, path: str) -> set[str]:
 def test_editing_the_figure_style_redraws_only_figures(finished: Path) -> None:
     rerun = after(finished, "src/replication/pipeline/plotting.py")
     assert rerun
-    assert {rule for rule in rerun if not rule.startswith("draw_")} <= {"notebook", "audit_report"}
+    assert {rule for rule in rerun if not rule.startswith("draw_")} <= {
+        *("notebook", "audit_report", "report_page"),
+    }
 
 
 def test_editing_a_figure_script_redraws_its_figure(finished: Path) -> None:
-    assert after(finished, "workflow/scripts/figure_binary.py") == {"draw_figure_1_binary"}
+    assert after(finished, "workflow/scripts/figure_binary.py") == {
+        *("draw_figure_1_binary", "report_page"),
+    }
 
 
 def test_editing_the_simulation_reruns_estimates_and_what_follows(finished: Path) -> None:
@@ -167,7 +268,7 @@ def test_editing_the_simulation_reruns_estimates_and_what_follows(finished: Path
 
 def test_editing_the_words_of_a_claim_only_reruns_the_audit(finished: Path) -> None:
     rerun = after(finished, "config/claims.yaml")
-    assert rerun == {"claims", "audit_report", "audit_gate", "notebook"}
+    assert rerun == {"claims", "audit_report", "audit_gate", "notebook", "report_page"}
 
 
 def test_figures_are_drawn_again_byte_for_byte(finished: Path) -> None:
@@ -251,7 +352,7 @@ def test_a_broken_config_is_refused_before_any_job(
     assert done.returncode != 0
     assert re.search(named, done.stdout), done.stdout
     assert "expected" in done.stdout
-    assert "rule " not in done.stdout
+    assert "jobs to run" not in done.stdout
 
 
 def test_a_key_given_twice_is_refused_before_any_job(finished: Path) -> None:
@@ -264,7 +365,60 @@ def test_a_key_given_twice_is_refused_before_any_job(finished: Path) -> None:
         configure(finished, TINY)
     assert done.returncode != 0
     assert re.search(r"config\.yaml, line \d+: the key 'seed' appears again", done.stdout)
-    assert "rule " not in done.stdout
+    assert "jobs to run" not in done.stdout
+
+
+def test_code_in_the_config_is_refused_before_it_runs(finished: Path, tmp_path: Path) -> None:
+    path, ran = finished / "config/config.yaml", tmp_path / "ran"
+    original = path.read_text(encoding="utf-8")
+    code = f"__use_yte__: true\nseed: ?open({str(ran)!r}, 'w').close() or 1\n"
+    path.write_text(code + original.replace("seed: 1\n", ""), encoding="utf-8")
+    try:
+        done = run_snakemake(finished)
+    finally:
+        path.write_text(original, encoding="utf-8")
+    assert done.returncode != 0
+    assert "config.yaml, line 1: the key '__use_yte__'" in done.stdout
+    assert not ran.exists()
+
+
+def test_an_entry_of_a_mapping_can_be_set_on_the_command_line(finished: Path) -> None:
+    assert planned(finished, "--config", "n_grid={largest: 100}")["exact"] == len(TINY["policies"])
+    done = run_snakemake(finished, "--dry-run", "--config", "n_grid={largest: many}")
+    assert "n_grid.largest = 'many': expected a whole number" in done.stdout
+
+
+def test_another_config_is_merged_or_taken_whole(finished: Path, tmp_path: Path) -> None:
+    names = ("binary", "uniform_10", "staircase", "zipf", "counterexample", "tiny_language_model")
+    mine = TINY | {"seed": 5, "policies": {name: TINY["policies"][name] for name in names}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(mine), encoding="utf-8")
+    elsewhere = ("--directory", str(tmp_path), "--configfile", str(path))
+    assert planned(finished, *elsewhere)["policy"] == len(TINY["policies"])
+    assert planned(finished, *elsewhere, "--replace-workflow-config")["policy"] == len(names)
+
+
+def test_an_environment_without_the_packages_says_what_to_do(
+    finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "replication").mkdir()
+    (tmp_path / "replication/__init__.py").touch()
+    done = run_snakemake(finished, packages=str(tmp_path))
+    assert done.returncode != 0
+    assert "No module named 'replication.pipeline'" in done.stdout
+    assert "Run `make`" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_missing_claims_are_named_before_any_job(finished: Path) -> None:
+    path = finished / "config/claims.yaml"
+    hidden = path.rename(path.with_suffix(".hidden"))
+    try:
+        done = run_snakemake(finished)
+    finally:
+        hidden.rename(path)
+    assert done.returncode != 0
+    assert re.search(r"claims\.yaml: No such file or directory: expected", done.stdout)
 
 
 def test_results_can_go_elsewhere(tmp_path: Path, finished: Path) -> None:
@@ -294,6 +448,10 @@ def test_an_unexpected_verdict_fails_the_build(tmp_path: Path, finished: Path) -
     done = run_snakemake(project, "audit")
     assert done.returncode != 0
     assert "control_reversed_bound: expected holds, found refuted (binary, n = 2)" in done.stdout
+    assert "FAILED: audit_gate\n  to make results/audit/passed.txt\n" in done.stdout
+    assert "The end of its log, logs/audit/gate.log:" in done.stdout
+    assert "verdict " not in done.stdout
+    assert (project / re.findall(r"^log +(\S+)$", done.stdout, re.MULTILINE)[0]).is_file()
     assert not (project / "results/audit/passed.txt").exists()
     assert (project / "results/audit/claims.md").exists()
 
@@ -310,7 +468,7 @@ def test_a_misspelt_claim_is_refused_before_any_job(tmp_path: Path, finished: Pa
         path.write_text(original, encoding="utf-8")
     assert done.returncode != 0
     assert re.search(r"theorem_3_1.*inequality = 'theorem_31'.*expected one of", done.stdout)
-    assert "rule " not in done.stdout
+    assert "jobs to run" not in done.stdout
 
 
 USED = """
@@ -342,7 +500,7 @@ def test_another_workflow_uses_the_rules(tmp_path: Path) -> None:
     caller.mkdir()
     (caller / "Snakefile").write_text(USED, encoding="utf-8")
     (caller / "config.yaml").write_text(yaml.safe_dump({"theirs": TINY}), encoding="utf-8")
-    arguments = ("ours", "--configfile", "config.yaml")
+    arguments = ("ours", "--cores", "all", "--configfile", "config.yaml")
     packages = str(tmp_path / "project/src")
     done = run_snakemake(caller, *arguments, packages=packages)
     assert done.returncode == 0, done.stdout[-8000:]

@@ -15,8 +15,8 @@ rule report_page:
         figures=PICTURES,
         claims="results/audit/claims.parquet",
         passed="results/audit/passed.txt",
+        template=in_project("workflow/report/report.html.jinja"),
         texts=[
-            in_project("workflow/report/report.html.jinja"),
             in_project("workflow/report/report.css"),
             *(in_project(f"workflow/report/{Path(path).stem}.rst") for path in PICTURES),
         ],
@@ -26,7 +26,6 @@ rule report_page:
     log:
         "logs/report.log",
     params:
-        templates=in_project("workflow/report"),
         drawing=DRAWING,
         benchmarks="logs/benchmarks",
     script:

@@ -106,7 +106,7 @@ if __name__ == "__main__":
         write_page(
             snakemake.input.figures,
             snakemake.input.claims,
-            snakemake.params.templates,
+            str(Path(snakemake.input.template).parent),
             snakemake.config,
             snakemake.params.drawing,
             snakemake.params.benchmarks,

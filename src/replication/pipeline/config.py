@@ -14,9 +14,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from replication.pipeline.settings import Config, PolicyOf
 from replication.pipeline.labels import unprintable
 from replication.pipeline.reach import reject_out_of_reach
+from replication.pipeline.settings import Config, PolicyOf
 from replication.policies.families import make_responses
 
 __all__ = ["from_command_line", "read_yaml", "validate_config"]
@@ -149,8 +149,9 @@ def _typed(value: object) -> object:
         return {key: _typed(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_typed(entry) for entry in value]
-    tag = yaml.SafeLoader("").resolve(yaml.ScalarNode, value, (True, False))
-    return yaml.SafeLoader("").construct_object(yaml.ScalarNode(tag, value))
+    loader = yaml.SafeLoader("")
+    tag = loader.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+    return loader.construct_object(yaml.ScalarNode(tag, value))
 
 
 def validate_config(config: object) -> None:

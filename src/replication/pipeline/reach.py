@@ -19,6 +19,13 @@ def reject_out_of_reach(config: Config) -> None:
 
     Raises:
         ValueError: naming the entries and the memory that they take.
+
+    Examples:
+        >>> from replication.pipeline.settings import Simulation
+        >>> simulation = Simulation(selections=10**9, repeats=2)
+        >>> reject_out_of_reach(Config.model_construct(simulation=simulation))
+        Traceback (most recent call last):
+        ValueError: simulation: 2 estimates of 1000000000 selections take 48 GB of memory ...: ex...
     """
     selections, repeats = config.simulation.selections, config.simulation.repeats
     size = selections * repeats * BYTES_PER_SELECTION / 1e9

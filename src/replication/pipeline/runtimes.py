@@ -11,13 +11,21 @@ __all__ = ["measured", "of_stages"]
 
 
 def measured(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """Seconds and peak memory of every job, by the stage and the name of its benchmark file (ours).
+    r"""Seconds and peak memory of every job, by stage and name of its benchmark file (ours).
 
     Args:
         folder: of the benchmarks, with a folder for each stage.
 
     Raises:
         ValueError: if there is none: they are written as the jobs run.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "exact").mkdir()
+        ...     _ = Path(folder, "exact/zipf.tsv").write_text("s\tmax_rss\n1.5\t80.0\n")
+        ...     measured(folder).seconds["exact", "zipf"].item()
+        1.5
     """
     files = sorted(Path(folder).glob("*/*.tsv"))
     if not files:

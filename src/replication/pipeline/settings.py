@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from replication.policies.families import FAMILIES
 
-__all__ = ["Config", "PolicyOf", "schema_text"]
+__all__ = ["Config", "PolicyOf", "Simulation", "schema_text"]
 
 Entry = TypeVar("Entry")
 Family = TypeVar("Family")

@@ -46,12 +46,12 @@ class Terminal(logging.Handler):
 
     Args:
         stream: where to; the bar needs a terminal.
-        closing: what to say when there is nothing to do.
+        closing: of the seconds since the run began, what to say when there is nothing to do.
         clock: seconds from any start.
 
     Examples:
         >>> import sys
-        >>> shown = Terminal(sys.stdout, closing=lambda: "done before", clock=lambda: 0.0)
+        >>> shown = Terminal(sys.stdout, closing=str, clock=lambda: 0.0)
         >>> record = logging.makeLogRecord({"event": "progress", "done": 1, "total": 4})
         >>> shown.handle(record) and None
          1 of 4 jobs   0:00
@@ -60,7 +60,7 @@ class Terminal(logging.Handler):
     def __init__(
         self,
         stream: TextIO,
-        closing: Callable[[], str],
+        closing: Callable[[float], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Terminal(logging.Handler):
         if text and not text.startswith(ROUTINE):
             self._write(text)
         if text.startswith("Nothing to be done"):
-            self._write(self.closing())
+            self._write(self.closing(self.seconds()))
 
     def _progress(self, done: int, total: int) -> None:
         line = f"{done:{len(str(total)) + 1}} of {total} jobs   {_clock(self.seconds())}"
@@ -141,7 +141,7 @@ def show_briefly(
     """
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and isinstance(handler, logging.StreamHandler):
-            shown = Terminal(handler.stream, lambda: closing(shown.seconds()))
+            shown = Terminal(handler.stream, closing)
             shown.setLevel(logging.WARNING if quiet else logging.INFO)
             logger.removeHandler(handler)
             logger.addHandler(shown)
@@ -176,7 +176,9 @@ def ending(made: Collection[str], seconds: float, log: str = "") -> str:
 
 def _name(fields: Mapping[str, Any]) -> str:
     """Of a job: its rule and the values of its wildcards."""
-    return " ".join([fields["rule_name"], *(str(value) for _, value in fields["wildcards"].items())])
+    return " ".join(
+        [fields["rule_name"], *(str(value) for _, value in fields["wildcards"].items())]
+    )
 
 
 def _clock(seconds: float) -> str:
