@@ -21,6 +21,7 @@ from replication.pipeline.io import atomic_path, log_to
 from replication.pipeline.pages import fill
 from replication.pipeline.plotting import WIDTHS
 from replication.pipeline.runtimes import measured, of_stages
+from replication.pipeline.typeset import typeset_line
 
 PACKAGES = ("numpy", "scipy", "python-flint", "pandas", "pyarrow", "matplotlib", "snakemake")
 """Whose versions are named: those that results or figures could depend on."""
@@ -61,7 +62,10 @@ def write_page(
         ),
         summary=summarise_audit(table),
         wrong=disagreements(table),
-        claims=table.to_dict("records"),
+        claims=[
+            row | {"typeset": Markup(typeset_line(row["tex"] or row["statement"]))}
+            for row in table.to_dict("records")
+        ],
         config=config,
         versions={name: version(name) for name in PACKAGES},
         stages=of_stages(measured(benchmarks)).reset_index(names="stage").to_dict("records"),
