@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import ArrayLike
 
-from replication.pipeline.io import atomic_path, log_to, read_table, write_table
+from replication.pipeline.io import atomic_path, read_table, write_table
+from replication.pipeline.job import log_to
 
 FLOATS = [0.0, -0.0, 5e-324, -1e308, np.inf, -np.inf, np.nan, 0.1]
 SMALL_FLOATS = [0.0, -0.0, 6e-8, -6e4, np.inf, -np.inf, np.nan, 0.1]

@@ -7,7 +7,8 @@ from typing import Any
 from tqdm import tqdm
 
 from replication.audit.claims import InequalityCheck
-from replication.pipeline.io import log_to, read_table, write_csv, write_table
+from replication.pipeline.io import read_table, write_csv, write_table
+from replication.pipeline.job import job
 from replication.studies.adversary import Attack, attack, attack_one_outcome
 
 __all__ = ["save_csv", "search"]
@@ -65,7 +66,7 @@ def save_csv(table: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         search(
             snakemake.params.checks,
             snakemake.params.study["evaluations"],

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from replication.audit.verdicts import disagreements
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path
+from replication.pipeline.job import job
 
 
 def gate(claims: str, passed: str) -> None:
@@ -21,5 +22,5 @@ def gate(claims: str, passed: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         gate(snakemake.input.claims, snakemake.output.passed)

@@ -16,7 +16,8 @@ from replication.audit.overview import draw_overview, worst_margins
 from replication.audit.recompute import command
 from replication.audit.summary import summarise_audit
 from replication.audit.verdicts import disagreements, worst_cell
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path
+from replication.pipeline.job import job
 from replication.pipeline.typeset import typeset, typeset_line
 
 SECTIONS = {
@@ -170,7 +171,7 @@ def _move(link: str, folder: str) -> str:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         write_report(
             snakemake.input.claims,
             snakemake.input.cells,

@@ -8,7 +8,8 @@ import numpy as np
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import Cell, check_policy
 from replication.audit.claims import InequalityCheck
-from replication.pipeline.io import log_to, read_table, write_table
+from replication.pipeline.io import read_table, write_table
+from replication.pipeline.job import job
 
 
 def check_bounds(
@@ -39,7 +40,7 @@ def check_bounds(
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         check_bounds(
             snakemake.params.name,
             snakemake.input.policy,

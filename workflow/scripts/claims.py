@@ -8,7 +8,8 @@ import pandas as pd
 from replication.audit.claims import load_claims
 from replication.audit.summary import to_json
 from replication.audit.verdicts import audit_claims
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path
+from replication.pipeline.job import job
 
 
 class Inputs(Protocol):
@@ -63,7 +64,7 @@ def _concatenated(policies: Sequence[str], paths: Sequence[str]) -> pd.DataFrame
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         audit(
             snakemake.input.claims,
             snakemake.params.policies,

@@ -7,7 +7,8 @@ import pandas as pd
 from replication.audit.function_checks import is_large
 from replication.audit.side_by_side import METHODS, side_by_side, visible_error
 from replication.pipeline.columns import Columns
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import write_table
+from replication.pipeline.job import job
 from replication.studies.compare import errors_of
 
 ERRORS: Columns = {
@@ -33,5 +34,5 @@ def compare(study: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         compare(snakemake.input.study, snakemake.output.comparison)

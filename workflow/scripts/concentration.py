@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from bonmeter.exact.concentration import selections_needed
 from bonmeter.policies.listed import Policy
-from replication.pipeline.io import log_to, read_table, write_table
+from replication.pipeline.io import read_table, write_table
+from replication.pipeline.job import job
 from replication.studies.simulate import simulate_failures, stream
 
 COLUMNS = (
@@ -57,7 +58,7 @@ def concentrate(
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         concentrate(
             snakemake.params.policies,
             snakemake.input.policies,

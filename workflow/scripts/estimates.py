@@ -6,7 +6,8 @@ import numpy as np
 
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
-from replication.pipeline.io import log_to, read_table, write_table
+from replication.pipeline.io import read_table, write_table
+from replication.pipeline.job import job
 from replication.studies.derived import two_standard_errors
 from replication.studies.simulate import EstimatorErrors, simulate_kl_estimator
 
@@ -53,7 +54,7 @@ def estimate(
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         estimate(
             snakemake.params.name,
             snakemake.input.policy,

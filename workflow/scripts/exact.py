@@ -11,7 +11,8 @@ from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
-from replication.pipeline.io import log_to, read_table, write_table
+from replication.pipeline.io import read_table, write_table
+from replication.pipeline.job import job
 from replication.studies.derived import (
     estimator_bias,
     n_delta,
@@ -69,5 +70,5 @@ def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         compute_exact(snakemake.input.policy, snakemake.params.n, snakemake.output.exact)

@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypedDict
 
-from replication.pipeline.io import log_to
+from replication.pipeline.job import job
 from replication.pipeline.pages import update
 from replication.pipeline.runtimes import measured, of_stages
 
@@ -61,7 +61,7 @@ def _folders(tables: Sequence[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         folder = snakemake.params.benchmarks
         exhibits = render_exhibits(snakemake.params.exhibits, folder)
         update(snakemake.params.page, "exhibits", exhibits)

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     Table,
@@ -86,5 +87,5 @@ def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.input.exact[0], snakemake.output)

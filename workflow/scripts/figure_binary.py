@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import COLOURS, LINES, label, new_figure, use_log_axes
 
 SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -40,5 +41,5 @@ def plot(exact: str, figures: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.input.exact, snakemake.output)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
@@ -119,5 +120,5 @@ def _decorate(axes: Axes, panel: Panel) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.params.gap, snakemake.input.exact, snakemake.output)

@@ -6,7 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
@@ -60,5 +61,5 @@ def _above_1(table: Table, column: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.input.exact, snakemake.output)

@@ -6,7 +6,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import LINES, Table, add_legend, new_figure, use_log_axes
 
 SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -54,5 +55,5 @@ def _plot_errors(axes: Axes, table: Table) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.params.labels, snakemake.input.estimates, snakemake.output)

@@ -6,7 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from replication.audit.function_checks import NEGLIGIBLE
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     Table,
@@ -60,7 +61,7 @@ def _plot(axes: Axes, table: Table, column: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(
             snakemake.input.growth,
             snakemake.params.prompts,

@@ -5,7 +5,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
@@ -70,7 +71,7 @@ def _plot(axes: Axes, table: Table) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(
             snakemake.input.curves,
             snakemake.params.prompts,

@@ -6,7 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
@@ -83,5 +84,5 @@ def _plot_points(axes: Axes, table: Table, x: str, y: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.input.comparison, snakemake.output)

@@ -5,7 +5,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
@@ -65,5 +66,5 @@ def _plot_series(axes: Axes, table: Table) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(snakemake.params.labels, snakemake.input.exact, snakemake.output)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from replication.pipeline.io import log_to, read_table
+from replication.pipeline.io import read_table
+from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
     LINES,
@@ -96,7 +97,7 @@ def _plot_excess(axes: Axes, exact: Table) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         plot(
             snakemake.input.policies,
             snakemake.input.curves,

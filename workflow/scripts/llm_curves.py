@@ -15,7 +15,8 @@ from bonmeter.pools.win_rates import estimate_win_rate
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
 from replication.pipeline.columns import Columns, Derived, derive
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import write_table
+from replication.pipeline.job import job
 from replication.studies.proved import gap_to_formula, middle_or_estimate
 
 LARGEST_N = 10_000
@@ -134,7 +135,7 @@ def _as_computed(top: TopPolicy) -> TopPolicy:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         tabulate(
             snakemake.input.config,
             snakemake.input.pools,

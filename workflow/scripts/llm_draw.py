@@ -16,7 +16,8 @@ from replication.llm.rewards import judge, lengths, verify
 from replication.llm.sampling import CHUNK, Draws, draw
 from replication.llm.settings import Prompt, Settings, load_settings
 from replication.llm.tables import response_ids
-from replication.pipeline.io import atomic_path, log_to, write_table
+from replication.pipeline.io import atomic_path, write_table
+from replication.pipeline.job import job
 from replication.studies.simulate import stream
 
 CHUNKS_AT_ONCE = {"cuda": 16, "cpu": 1}
@@ -98,7 +99,7 @@ def _split(draws: Draws) -> Iterator[Draws]:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         draw_pool(
             snakemake.input.config,
             snakemake.wildcards.prompt,

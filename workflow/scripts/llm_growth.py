@@ -11,7 +11,8 @@ from bonmeter.pools.estimate import Interval, kl_interval
 from replication.llm.settings import load_settings
 from replication.llm.tables import read_pools
 from replication.pipeline.columns import Columns
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import write_table
+from replication.pipeline.job import job
 from replication.studies.proved import bias, coverage, distance, rmse
 
 SIZES = (64, 256, 1024, 4096)
@@ -94,7 +95,7 @@ def _summary(found: Interval, truth: Bracket, i: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         measure(
             snakemake.input.config,
             snakemake.input.pools,

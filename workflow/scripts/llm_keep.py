@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from replication.llm.settings import Settings, load_settings
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path
+from replication.pipeline.job import job
 
 Key = tuple[str, float]
 
@@ -94,7 +95,7 @@ def by_key(
 if __name__ == "__main__":
     from replication.llm.model import environment
 
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         prompts, temperatures = snakemake.params.prompts, snakemake.params.temperatures
         keep(
             snakemake.input.config,

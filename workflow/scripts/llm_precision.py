@@ -8,7 +8,8 @@ from replication.llm.precision import log_probs_by_route
 from replication.llm.prompts import prompt_tokens
 from replication.llm.sampling import CHUNK, draw
 from replication.llm.settings import load_settings
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import write_table
+from replication.pipeline.job import job
 from replication.studies.simulate import stream
 
 RESPONSES = 64
@@ -44,5 +45,5 @@ def measure(config: str, prompt: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         measure(snakemake.input.config, snakemake.wildcards.prompt, snakemake.output.precision)

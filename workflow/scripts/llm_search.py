@@ -9,7 +9,8 @@ from replication.llm.rewards import judge, verify
 from replication.llm.search import likely_responses
 from replication.llm.settings import load_settings
 from replication.llm.tables import response_ids
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import write_table
+from replication.pipeline.job import job
 
 PREFIXES_AT_ONCE = {"cuda": 2048, "cpu": 128}
 
@@ -54,7 +55,7 @@ def search(config: str, prompt: str, temperature: float, output: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         search(
             snakemake.input.config,
             snakemake.wildcards.prompt,

@@ -10,7 +10,8 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path
+from replication.pipeline.job import job
 
 BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 """In the kernel, whatever the user's own plots ask for: figures become part of the page."""
@@ -75,5 +76,5 @@ def to_html(notebook: NotebookNode) -> str:
 
 if __name__ == "__main__":
     os.environ.update(of_kernel())  # the kernel and the page's template are looked up here
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         write_page(snakemake.input.notebook, snakemake.output.page)

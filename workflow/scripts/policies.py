@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from replication.pipeline.io import log_to, write_table
+from replication.pipeline.io import write_table
+from replication.pipeline.job import job
 from replication.policies.families import make_responses
 
 
@@ -14,7 +15,7 @@ def make_policy(family: str, parameters: Mapping[str, Any], seed: int, output: s
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         make_policy(
             snakemake.params.policy["family"],
             snakemake.params.policy["parameters"],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from replication.pipeline.io import log_to
+from replication.pipeline.job import job
 from replication.pipeline.pages import fill, update
 
 POOL_SIZE, N = 512, 32
@@ -62,7 +62,7 @@ def update_study(study: str, study_template: str, page: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         given, pages = snakemake.input, snakemake.params
         update_claims(given.claims, given.claims_template, pages.readme)
         update_study(given.study, given.study_template, pages.study)

@@ -17,7 +17,8 @@ from markupsafe import Markup
 from replication.audit.summary import summarise_audit
 from replication.audit.verdicts import disagreements
 from replication.pipeline.captions import read_caption
-from replication.pipeline.io import atomic_path, log_to
+from replication.pipeline.io import atomic_path
+from replication.pipeline.job import job
 from replication.pipeline.pages import fill
 from replication.pipeline.plotting import WIDTHS
 from replication.pipeline.runtimes import measured, of_stages
@@ -106,7 +107,7 @@ def sections(exhibits: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[st
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         write_page(
             snakemake.input.figures,
             snakemake.input.claims,

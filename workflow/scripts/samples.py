@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bonmeter import read_log, write_report
-from replication.pipeline.io import log_to
+from replication.pipeline.job import job
 
 
 def main(logs: Sequence[str], page: str) -> None:
@@ -13,5 +13,5 @@ def main(logs: Sequence[str], page: str) -> None:
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input.logs, snakemake.output.page)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from replication.pipeline.io import log_to, read_table, save_csv, write_table
+from replication.pipeline.io import read_table, save_csv, write_table
+from replication.pipeline.job import job
 from replication.studies.compare import compare_methods
 
 __all__ = ["save_csv", "study"]
@@ -54,7 +55,7 @@ def _compare(
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         study(
             dict(zip(snakemake.params.policies, snakemake.input.policies, strict=True)),
             snakemake.params.study["pool_sizes"],

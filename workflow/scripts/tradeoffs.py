@@ -19,7 +19,8 @@ from bonmeter.exact.tradeoff import (
 )
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
-from replication.pipeline.io import log_to, read_table, write_table
+from replication.pipeline.io import read_table, write_table
+from replication.pipeline.job import job
 from replication.studies.derived import (
     continuous_excess_kl,
     kl_above_optimum,
@@ -241,7 +242,7 @@ def main(
 
 
 if __name__ == "__main__":
-    with log_to(snakemake.log[0]):
+    with job(snakemake):
         main(
             snakemake.params.policies,
             snakemake.input.policies,

@@ -1,4 +1,4 @@
-"""Files of the pipeline: tables written whole or not at all, and the log of a script.
+"""Files of the pipeline: tables written whole or not at all.
 
 Only numpy and pyarrow are imported, and arrays cross over through their buffers: the usual
 conversions import pandas, half a second in each of a hundred short jobs.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import os
 import secrets
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["atomic_path", "log_to", "read_table", "save_csv", "write_csv", "write_table"]
+__all__ = ["atomic_path", "read_table", "save_csv", "write_csv", "write_table"]
 
 DIGITS = 5
 """Significant digits of a table kept as text; of standard errors, two."""
@@ -170,33 +169,6 @@ def save_csv(table: str | os.PathLike[str], path: str | os.PathLike[str]) -> Non
 
 def _text(value: float | str, digits: int) -> str:
     return f"{round(value, DECIMALS) + 0.0:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-@contextmanager
-def log_to(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Send what is written to `sys.stderr` (messages, warnings, a traceback) to a file.
-
-    Snakemake names the log of a script but does not fill it. An exception is logged, then raised.
-
-    Args:
-        path: the log, replaced if it exists; its folder is created.
-
-    Examples:
-        >>> import sys, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with log_to(f"{folder}/a.log"):
-        ...         _ = sys.stderr.write("a message")
-        ...     Path(folder, "a.log").read_text()
-        'a message'
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", buffering=1) as log, redirect_stderr(log):
-        try:
-            yield
-        except BaseException:
-            traceback.print_exc()
-            raise
 
 
 def _vector(name: str, values: ArrayLike) -> NDArray[Any]:
