@@ -34,3 +34,6 @@ rule all:
         rules.figures.input,
         rules.notebooks.input,
         rules.report_page.output,
+
+
+include: "workflow/rules/verify.smk"

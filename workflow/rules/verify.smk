@@ -1,0 +1,23 @@
+"""Is every artifact what its job made? Asked at the start of each run, and whole by `verify`."""
+
+from replication.pipeline.verify import mark_unsound
+
+# What was altered, lost or made of something else is made again wherever it is needed.
+if workflow.modifier.is_main_snakefile() and workflow.exec_mode.name == "DEFAULT":
+    for problem in mark_unsound():
+        logger.warning(f"{problem}, so it is made again")
+
+
+rule verify:
+    """Check every artifact: altered, missing, extra or stale; makes nothing."""
+    input:
+        library=library("workflow/scripts/verify.py"),
+    log:
+        "logs/verify.log",
+    params:
+        expected=lambda wildcards: sorted(map(str, rules.all.input)),
+        config=lambda wildcards: config,
+        snakefile=in_project("Snakefile"),
+    localrule: True
+    script:
+        "../scripts/verify.py"
