@@ -75,10 +75,7 @@ audit: $(READY) ## check every claim
 	$(SNAKEMAKE) audit
 
 study: $(READY) ## run the long studies at full size and keep their results in study/ (an hour)
-	$(SNAKEMAKE) --config study=full
-	cp results/study/estimators_full.csv study/estimators.csv
-	cp results/study/classes_full.csv study/classes.csv
-	cp results/study/adversary_full.csv study/adversary.csv
+	$(SNAKEMAKE) study
 
 readme: $(READY) ## bring the tables of the README and docs/ up to date (after a full run)
 	$(SNAKEMAKE) readme exhibits

@@ -31,6 +31,7 @@ rule all:
         [for_policies(stage, POLICIES) for stage in ("policies", "exact", "estimates", "checks")],
         rules.tradeoffs.output,
         rules.audit.input,
+        "results/study/comparison.parquet",
         rules.figures.input,
         rules.notebooks.input,
         rules.report_page.output,

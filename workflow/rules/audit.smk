@@ -10,21 +10,27 @@ AUDIT_TEMPLATES = (
 )
 
 
+# All that the audit rests on; the gate reads it as well, to take no table on trust.
+EVIDENCE = {
+    "claims": in_project("config/claims.yaml"),
+    "policies": for_policies("policies", POLICIES),
+    "checks": for_policies("checks", POLICIES),
+    "exact": for_policies("exact", POLICIES),
+    "estimates": for_policies("estimates", POLICIES),
+    "concentration": "results/study/concentration.parquet",
+    "curves": "results/tradeoffs/curves.parquet",
+    "rivals": "results/tradeoffs/rivals.parquet",
+    "language_model": "results/llm/curves.parquet",
+    "language_model_growth": "results/llm/growth.parquet",
+    **{name: [f"results/study/{name}_quick.csv", *full_study(name)] for name in STUDIES},
+    "kept": list(kept_studies().values()),
+}
+
+
 rule claims:
     """One verdict per claim, from the cells of all policies."""
     input:
-        claims=in_project("config/claims.yaml"),
-        checks=for_policies("checks", POLICIES),
-        exact=for_policies("exact", POLICIES),
-        estimates=for_policies("estimates", POLICIES),
-        concentration="results/study/concentration.parquet",
-        curves="results/tradeoffs/curves.parquet",
-        rivals="results/tradeoffs/rivals.parquet",
-        language_model="results/llm/curves.parquet",
-        language_model_growth="results/llm/growth.parquet",
-        adversary=["results/study/adversary_quick.csv", full_study("adversary")],
-        estimators=["results/study/estimators_quick.csv", full_study("estimators")],
-        classes=["results/study/classes_quick.csv", full_study("classes")],
+        **EVIDENCE,
         library=library("workflow/scripts/claims.py"),
     output:
         parquet="results/audit/claims.parquet",
@@ -37,6 +43,7 @@ rule claims:
         "logs/benchmarks/audit/claims.tsv"
     params:
         policies=POLICIES,
+        kept={name: [path, study_made_of(name)] for name, path in kept_studies().items()},
     script:
         "../scripts/claims.py"
 
@@ -72,7 +79,8 @@ rule audit_report:
 rule audit_gate:
     """Fails when a claim that should hold does not, or a negative control is not refuted."""
     input:
-        claims="results/audit/claims.parquet",
+        **EVIDENCE,
+        written=rules.claims.output,
         library=library("workflow/scripts/audit_gate.py"),
     output:
         passed="results/audit/passed.txt",
@@ -80,6 +88,12 @@ rule audit_gate:
         "logs/audit/gate.log",
     benchmark:
         "logs/benchmarks/audit/gate.tsv"
+    params:
+        policies=POLICIES,
+        kept=rules.claims.params.kept,
+        checks=CHECKS,
+        n=N_GRID,
+        certification=config["certification"],
     script:
         "../scripts/audit_gate.py"
 
@@ -89,7 +103,7 @@ rule readme:
     input:
         claims="results/audit/claims.parquet",
         claims_template=in_project("workflow/report/claims.md.jinja"),
-        study=full_study("estimators"),
+        study=largest_study("estimators"),
         study_template=in_project("workflow/report/estimators.md.jinja"),
         library=library("workflow/scripts/readme.py"),
     log:
@@ -121,5 +135,6 @@ rule audit:
     """Check every claim."""
     input:
         rules.audit_report.output,
+        rules.claims.input,
         rules.claims.output,
         rules.audit_gate.output,

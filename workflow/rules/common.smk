@@ -13,7 +13,7 @@ from replication.audit.claims import InequalityCheck, load_claims, reject_unknow
 from replication.llm.settings import load_settings
 from replication.pipeline.config import validate_config
 from replication.pipeline.grid import integer_grid
-from replication.pipeline.provenance import library_modules
+from replication.pipeline.provenance import code_digest, library_modules
 
 # Snakemake writes it into shell commands as it is, also where the folder's name has a quote.
 if Path(sys.executable).exists():
@@ -39,6 +39,11 @@ except ValueError as error:
 
 POLICIES = list(config["policies"])
 LABELS = {name: policy["label"] for name, policy in config["policies"].items()}
+# What a policy is; labels and the like are only shown.
+DEFINITIONS = {
+    name: {key: policy[key] for key in ("family", "parameters")}
+    for name, policy in config["policies"].items()
+}
 # Statements, sources and the like only concern the audit: editing them rechecks nothing.
 CHECKS = {
     claim.id: claim.check.model_dump()
@@ -82,11 +87,45 @@ def labels(policies):
     return [LABELS[policy] for policy in policies]
 
 
+# Of a long study the settings it depends on, and what computes it.
+STUDIES = {
+    "estimators": (("pool_sizes", "n", "repeats"), "replication.studies.compare"),
+    "classes": (("class_policies", "repeats"), "replication.studies.classes"),
+    "adversary": (("evaluations",), "replication.studies.adversary"),
+}
+
+
 def full_study(name):
-    """The table of a long study at full size: kept, unless it is asked for anew."""
-    if config["study"] == "full":
-        return f"results/study/{name}_full.csv"
-    return in_project(f"study/{name}.csv")
+    """The table of a long study at full size, if there is one."""
+    places = {
+        "kept": [in_project(f"study/{name}.csv")],
+        "full": [f"results/study/{name}_full.csv"],
+        "quick": [],
+    }
+    return places[config["study"]]
+
+
+def largest_study(name):
+    """The table of a long study at the largest size there is."""
+    return [*full_study(name), f"results/study/{name}_quick.csv"][0]
+
+
+def kept_studies():
+    """What says of what the kept studies were made."""
+    names = STUDIES if config["study"] == "kept" else ()
+    return {name: in_project(f"study/{name}.json") for name in names}
+
+
+def study_made_of(name):
+    """What a long study at full size is made of now."""
+    settings, module = STUDIES[name]
+    return {
+        "seed": config["seed"],
+        "settings": {key: config["studies"]["full"][key] for key in settings},
+        "code": code_digest(module),
+        **({"policies": DEFINITIONS} if name == "estimators" else {}),
+        **({"checks": CHECKS} if name == "adversary" else {}),
+    }
 
 
 def logs_of_samples(wildcards):

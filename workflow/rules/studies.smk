@@ -91,7 +91,7 @@ rule class_study:
 rule comparison:
     """The errors of the estimators side by side, a row for each policy, pool size and n."""
     input:
-        study=full_study("estimators"),
+        study=largest_study("estimators"),
         library=library("workflow/scripts/comparison.py"),
     output:
         comparison="results/study/comparison.parquet",
@@ -122,3 +122,17 @@ rule adversary:
         seed=config["seed"],
     script:
         "../scripts/adversary.py"
+
+
+rule study:
+    """Run the long studies at full size and renew study/; not part of a full run."""
+    input:
+        **{name: f"results/study/{name}_full.csv" for name in STUDIES},
+        library=library("workflow/scripts/keep_study.py"),
+    log:
+        "logs/study/keep.log",
+    params:
+        made_of={name: study_made_of(name) for name in STUDIES},
+        folder=in_project("study"),
+    script:
+        "../scripts/keep_study.py"

@@ -35,6 +35,7 @@ MARKS = dict(
             ("numerical", "≈", "numerical"),
             ("refuted", "✗", "refuted"),
             ("unknown", "?", "unknown"),
+            ("unknown", "–", "not studied"),
         ),
         strict=True,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CERTIFIED", "NUMERICAL", "REFUTED", "UNKNOWN", "VERDICTS", "Finding"]
+__all__ = ["CERTIFIED", "NOT_STUDIED", "NUMERICAL", "REFUTED", "UNKNOWN", "VERDICTS", "Finding"]
 
 CERTIFIED = "certified"
 NUMERICAL = "holds within a stated numerical error"
 REFUTED = "refuted"
 UNKNOWN = "unknown"
-VERDICTS = (CERTIFIED, NUMERICAL, REFUTED, UNKNOWN)
+NOT_STUDIED = "not studied"
+VERDICTS = (CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, NOT_STUDIED)
 
 
 class Finding(NamedTuple):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bonmeter.exact.tradeoff import optimal_kl
-from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
+from replication.audit.findings import (
+    CERTIFIED,
+    NOT_STUDIED,
+    NUMERICAL,
+    REFUTED,
+    UNKNOWN,
+    Finding,
+)
 
 if TYPE_CHECKING:  # whoever has tables has imported pandas; the reader of claims need not
     import pandas as pd
@@ -45,6 +52,9 @@ FEW_CLASSES = 0.95
 
 LEAST = 0.92
 """Coverage that none of these may stay below."""
+
+LEAST_QUICK = 0.87
+"""Coverage that any cell of the quick study must be able to have: the least of the full one."""
 
 WIDEST = 1.1e-3
 """The KL on the language model is enclosed more narrowly: twice the error of a log-probability, and
@@ -272,6 +282,22 @@ def interval_coverage(tables: Tables) -> Finding:
     coverage = cells["ours coverage"][many]
     margin = np.minimum(coverage - NOMINAL[0], NOMINAL[1] - coverage)
     return _mostly(margin, MOSTLY, cells[many])
+
+
+@_check
+def quick_interval_coverage(tables: Tables) -> Finding:
+    """As the code is now, no cell of the quick study covers too rarely by chance."""
+    from scipy.special import bdtr
+
+    cells = _against_paper(tables["estimators_quick"])
+    df = cells["ours df"]
+    many = (df >= DF) & np.isfinite(df) & (cells["ours rmse"] > NEGLIGIBLE)
+    cells = cells[many].reset_index(drop=True)
+    if cells.empty:
+        return Finding(NOT_STUDIED, "no cell of the quick study has so many degrees of freedom")
+    covered = np.rint(cells["ours coverage"] * cells["ours repeats"])
+    chance = bdtr(covered, cells["ours repeats"], LEAST_QUICK)
+    return _measured(np.log(chance) - np.log(FALSE_ALARM / len(cells)), cells)
 
 
 @_check

@@ -7,12 +7,18 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN
+from replication.audit.findings import CERTIFIED, NOT_STUDIED, NUMERICAL, REFUTED, UNKNOWN
 from replication.audit.verdicts import disagreements
 
 __all__ = ["summarise_audit", "to_json"]
 
-_KEYS = {CERTIFIED: "certified", NUMERICAL: "numerical", REFUTED: "refuted", UNKNOWN: "unknown"}
+_KEYS = {
+    CERTIFIED: "certified",
+    NUMERICAL: "numerical",
+    REFUTED: "refuted",
+    UNKNOWN: "unknown",
+    NOT_STUDIED: "not_studied",
+}
 
 
 def summarise_audit(table: pd.DataFrame) -> dict[str, int]:
@@ -24,7 +30,8 @@ def summarise_audit(table: pd.DataFrame) -> dict[str, int]:
         table: of `replication.audit.verdicts.audit_claims`.
 
     Examples:
-        >>> table = pd.DataFrame({"verdict": ["refuted"], "as_expected": [True], "cells": [3]})
+        >>> table = pd.DataFrame({"verdict": ["refuted"], "expected": ["refuted"], "cells": [3],
+        ...     "id": ["c"], "method": [""], "worst_at": [""]})
         >>> summarise_audit(table)["refuted"], summarise_audit(table)["unexpected"]
         (1, 0)
     """
@@ -32,7 +39,7 @@ def summarise_audit(table: pd.DataFrame) -> dict[str, int]:
     return {
         "claims": len(table),
         **{key: int(counts.get(verdict, 0)) for verdict, key in _KEYS.items()},
-        "unexpected": int((~table.as_expected).sum()),
+        "unexpected": len(disagreements(table)),
         "cells": int(table.cells.sum()),
     }
 
@@ -47,7 +54,7 @@ def to_json(table: pd.DataFrame) -> str:
 
     Examples:
         >>> row = {"id": "c", "expected": "holds", "verdict": "certified", "as_expected": True}
-        >>> row |= {"cells": 3, "worst_margin": float("nan"), "worst_at": ""}
+        >>> row |= {"cells": 3, "worst_margin": float("nan"), "worst_at": "", "method": ""}
         >>> json.loads(to_json(pd.DataFrame([row])))["claims"][0]["worst_margin"] is None
         True
     """

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pandas as pd
 
 from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD
 from replication.audit.claims import Claim, FunctionCheck, InequalityCheck
-from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
+from replication.audit.findings import (
+    CERTIFIED,
+    NOT_STUDIED,
+    NUMERICAL,
+    REFUTED,
+    UNKNOWN,
+    Finding,
+)
 from replication.audit.function_checks import CHECKS
+from replication.audit.tables import STALE
 
 __all__ = ["COLUMNS", "audit_claims", "disagreements", "worst_cell"]
 
 
 def audit_claims(
-    claims: Sequence[Claim], cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+    claims: Sequence[Claim],
+    cells: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    absent: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """One row per claim: its record and what was found.
 
@@ -24,6 +36,7 @@ def audit_claims(
         cells: verdicts of `replication.audit.cells.check_policy` with a column `policy` and a
             column `outcomes`, how many the policy has (tied responses are one).
         tables: by name, what the functions in `CHECKS` read.
+        absent: why a table is not there, by name: stale, or not studied.
 
     Returns:
         The columns of the claims table, in the order of the claims: their records, the fields of
@@ -44,7 +57,7 @@ def audit_claims(
     """
     records = pd.DataFrame([_record(claim) for claim in claims])
     tables = {**tables, "claims": records}
-    found = pd.DataFrame([_finding(claim, cells, tables) for claim in claims])
+    found = pd.DataFrame([_finding(claim, cells, tables, absent) for claim in claims])
     table = pd.concat([records, found], axis=1)
     table["search_margin"] = table.id.map(_search_margins(tables))
     table["as_expected"] = [
@@ -79,29 +92,47 @@ def disagreements(table: pd.DataFrame) -> list[str]:
     """What must fail the build: a line for each claim whose verdict is not the expected one.
 
     Examples:
-        >>> row = {"id": "c", "expected": "refuted", "verdict": "certified", "as_expected": False,
+        >>> row = {"id": "c", "expected": "refuted", "verdict": "certified", "method": "floats",
         ...     "worst_at": "binary, n = 2"}
         >>> disagreements(pd.DataFrame([row]))
-        ['c: expected refuted, found certified (binary, n = 2)']
+        ['c: expected refuted, found certified (floats; binary, n = 2)']
     """
-    wrong = table[~table.as_expected]
     return [
-        f"{row.id}: expected {row.expected}, found {row.verdict} ({row.worst_at})"
-        for row in wrong.itertuples()
+        f"{row['id']}: expected {row['expected']}, found {row['verdict']} "
+        f"({'; '.join(filter(None, (row['method'], row['worst_at'])))})"
+        for row in table.to_dict("records")
+        if not _meets(row["expected"], row["verdict"])
     ]
 
 
 def _meets(expected: str, verdict: str) -> bool:
     allowed = {"holds": (CERTIFIED, NUMERICAL), "refuted": (REFUTED,), "unknown": (UNKNOWN,)}
-    return verdict in allowed[expected]
+    return verdict in (*allowed[expected], NOT_STUDIED)
 
 
-def _finding(claim: Claim, cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Finding:
+def _finding(
+    claim: Claim,
+    cells: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    absent: Mapping[str, str],
+) -> Finding:
     if isinstance(claim.check, FunctionCheck):
-        return CHECKS[claim.check.run](tables)
+        return _run(claim.check, tables, absent)
     if isinstance(claim.check, InequalityCheck):
         return _summary(cells[cells.claim == claim.id])
     return Finding(UNKNOWN, "not checked: wording unknown")
+
+
+def _run(
+    check: FunctionCheck, tables: Mapping[str, pd.DataFrame], absent: Mapping[str, str]
+) -> Finding:
+    try:
+        return CHECKS[check.run](tables)
+    except KeyError as error:  # of a table; a column that is missing is a fault
+        why = absent.get(str(error.args[0]))
+        if why is None:
+            raise
+        return Finding(UNKNOWN if why.startswith(STALE) else NOT_STUDIED, why)
 
 
 def _summary(cells: pd.DataFrame) -> Finding:

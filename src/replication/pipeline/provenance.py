@@ -6,13 +6,14 @@ Snakemake does not see a library: a rule whose inputs lack these files would ser
 from __future__ import annotations
 
 import ast
+import hashlib
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
 from bonmeter import PUBLIC
 
-__all__ = ["SOURCE", "library_modules"]
+__all__ = ["SOURCE", "code_digest", "library_modules"]
 
 SOURCE = Path(__file__).parents[2]
 """The folder of our packages."""
@@ -49,6 +50,43 @@ def library_modules(script: str | Path) -> list[str]:
         found |= imported
         pending += imported
     return sorted(str(path) for path in found)
+
+
+def code_digest(module: str) -> str:
+    """SHA-256 of what a module of ours does, with all modules of ours that it runs on.
+
+    Comments, docstrings and layout do not count.
+
+    Args:
+        module: such as "replication.studies.compare".
+
+    Examples:
+        >>> len(code_digest("bonmeter.numerics.kernels"))
+        64
+    """
+    path = _file(module)
+    digest = hashlib.sha256()
+    for each in sorted({str(path), *library_modules(path)}):
+        tree = ast.parse(Path(each).read_text(encoding="utf-8"))
+        digest.update(f"{Path(each).relative_to(SOURCE)}\n{ast.dump(_bare(tree))}\n".encode())
+    return digest.hexdigest()
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """Without docstrings."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [each for each in body if not _is_text(each)]  # type: ignore[attr-defined]
+    return tree
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _imported(path: Path) -> set[Path]:

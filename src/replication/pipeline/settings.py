@@ -311,8 +311,9 @@ class Config(_Mapping):
         le=2**63 - 1,
         description="a whole number from 0 to 2**63 - 1, from which every random stream derives",
     )
-    study: Literal["quick", "full"] = Field(
-        description="quick (reuse the long studies' results in study/) or full (run them anew)"
+    study: Literal["kept", "quick", "full"] = Field(
+        description="of the long studies: kept (what study/ keeps of them), quick (do without "
+        "them) or full (run them anew)"
     )
     llm: str = Field(
         min_length=1,
@@ -337,7 +338,7 @@ def schema_text() -> str:
 
     Examples:
         >>> yaml.safe_load(schema_text())["properties"]["study"]["enum"]
-        ['quick', 'full']
+        ['kept', 'quick', 'full']
     """
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     made = "# Made by `make schema` from src/replication/pipeline/settings.py.\n"
