@@ -449,7 +449,7 @@ def test_an_unexpected_verdict_fails_the_build(tmp_path: Path, finished: Path) -
     path.write_text(yaml.safe_dump(claims), encoding="utf-8")
     done = run_snakemake(project, "audit")
     assert done.returncode != 0
-    assert "control_reversed_bound: expected holds, found refuted (binary, n = 2)" in done.stdout
+    assert "control_reversed_bound: expected holds, found refuted (" in done.stdout
     assert "FAILED: audit_gate\n  to make results/audit/passed.txt\n" in done.stdout
     assert "The end of its log, logs/audit/gate.log:" in done.stdout
     assert "verdict " not in done.stdout

@@ -19,6 +19,9 @@ ARTIFACTS = ("results", "figures")
 INCOMPLETE = Path(".snakemake/incomplete")
 """Where Snakemake marks the files of jobs that did not end."""
 
+MARK = {"unsound": True}
+"""By it our marks are told from Snakemake's."""
+
 
 class Problem(NamedTuple):
     """A file that is not what it should be.
@@ -124,6 +127,9 @@ def mark_unsound() -> list[Problem]:
     Returns:
         Files that are not what their job made; edits that make others stale are no surprise.
     """
+    for mark in INCOMPLETE.glob("*"):  # of an earlier start, perhaps of a dry run
+        if mark.is_file() and MARK.items() <= json.loads(mark.read_text("utf-8") or "{}").items():
+            mark.unlink()
     entries, altered = read_entries()
     surprises = [*altered, *damaged(entries)]
     for problem in [*surprises, *_unrecorded(entries), *_stale(entries, {})]:
@@ -135,7 +141,7 @@ def mark_unsound() -> list[Problem]:
 def _mark(path: str) -> None:
     mark = INCOMPLETE / urlsafe_b64encode(path.encode()).decode()
     mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps({"external_jobid": None}), encoding="utf-8")
+    mark.write_text(json.dumps({"external_jobid": None} | MARK), encoding="utf-8")
 
 
 def upstream(path: str, entries: Iterable[Entry]) -> list[Entry]:
