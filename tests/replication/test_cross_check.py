@@ -30,7 +30,7 @@ def exact() -> pd.DataFrame:
 
 @pytest.fixture
 def cells(exact: pd.DataFrame) -> pd.DataFrame:
-    values = {name: column.to_numpy() for name, column in exact.items()}
+    values = {name: exact[name].to_numpy(np.float64) for name in exact.columns}
     return pd.DataFrame(check_policy("p", POLICY, CHECKS, CERTIFIED, values, 10))
 
 
