@@ -44,7 +44,7 @@ def render(claims: pd.DataFrame, template: str) -> str:
         template,
         rows=claims.set_index("id", drop=False).loc[list(CLAIMS)].to_dict("records"),
         others=len(claims) - len(CLAIMS) - int(false.sum()),
-        false=int(false.sum()),
+        untrue=int(false.sum()),
         refuted=int((claims[false].verdict == "refuted").sum()),
     )
 
