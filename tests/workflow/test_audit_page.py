@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
 import pandas as pd
 import pytest
+from playwright.sync_api import Page as Window
+from playwright.sync_api import expect, sync_playwright
 
 from replication.audit.claims import Claim, load_claims
 from replication.audit.summary import to_json
@@ -200,3 +205,62 @@ def test_schema_refuses_another_verdict(table: pd.DataFrame) -> None:
     document = json.loads(to_json(table.assign(verdict="perhaps")))
     with pytest.raises(jsonschema.ValidationError, match="perhaps"):
         jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+in_chromium = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on this machine"
+)
+
+
+@pytest.fixture(params=[390, 1280])
+def window(request: pytest.FixtureRequest, pages: Path) -> Iterator[Window]:
+    """The page at the width of a phone and of a desk; it asks for nothing and says nothing."""
+    said: list[str] = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": request.param, "height": 900})
+        page.on("console", lambda message: said.append(message.text))
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        page.on("request", lambda sent: said.append(sent.url))
+        page.goto((pages / "claims.html").as_uri())
+        yield page
+        chromium.close()
+    assert [text for text in said if not text.startswith(("file:", "data:"))] == []
+
+
+def shown(page: Window) -> list[str | None]:
+    return [each.get_attribute("id") for each in page.locator(".claim:visible").all()]
+
+
+@in_chromium
+def test_filter_search_and_anchors_work(window: Window) -> None:
+    width = window.viewport_size["width"] if window.viewport_size else 0
+    assert window.evaluate("document.documentElement.scrollWidth") == width
+    assert len(shown(window)) == 4
+    window.get_by_label("verdict").select_option("refuted")
+    assert shown(window) == ["false"]
+    expect(window.locator("output")).to_have_text("1 of 4")
+    window.get_by_label("verdict").select_option("")
+    window.get_by_label("origin").select_option("Of the paper")
+    assert shown(window) == ["open"]
+    window.get_by_label("origin").select_option("")
+    window.get_by_label("search").fill("formula arithmetic")
+    assert shown(window) == ["formula"]
+    window.get_by_label("search").fill("no such word")
+    assert shown(window) == []
+    # an anchor shows its claim, opened, also where the filter hides it
+    window.evaluate("location.hash = '#false'")
+    expect(window.locator("#false pre")).to_be_visible()
+    assert shown(window) == ["false"]
+
+
+@in_chromium
+def test_a_claim_opens_from_the_keyboard(window: Window) -> None:
+    window.locator("#formula summary").focus()
+    expect(window.locator("#formula pre")).to_be_hidden()
+    window.keyboard.press("Enter")
+    expect(window.locator("#formula pre")).to_be_visible()
+    assert window.evaluate("document.documentElement.scrollWidth") == (
+        window.viewport_size["width"] if window.viewport_size else 0
+    )
