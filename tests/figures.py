@@ -23,6 +23,7 @@ from replication.pipeline import plotting
 from replication.pipeline.io import save_csv, write_table
 from replication.pipeline.plotting import COLOURS
 from replication.policies.families import make_responses
+from replication.studies.errors import gather
 from workflow.scripts.comparison import compare
 from workflow.scripts.estimates import estimate
 from workflow.scripts.exact import compute_exact
@@ -150,7 +151,8 @@ def tabulate(folder: Path) -> Path:
         *tables(folder, "tradeoffs", ["policies", "rivals", "curves", "thresholds"]),
     )
     policies = dict(zip(NAMES, tables(folder, "policies"), strict=True))
-    study(policies, [32, 64], [2, 4, 16], 10, 0, *tables(folder, "study", ["estimators"]))
+    [table] = tables(folder, "study", ["estimators"])
+    write_table(gather([study(policies, [32, 64], [2, 4, 16], 10, 0)]), table)
     save_csv(f"{folder}/study/estimators.parquet", f"{folder}/study/estimators.csv")
     compare(f"{folder}/study/estimators.csv", *tables(folder, "study", ["comparison"]))
     tabulate_language_model(folder)

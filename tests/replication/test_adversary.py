@@ -14,9 +14,11 @@ import pytest
 from bonmeter.bounds.inequalities import INEQUALITIES, Inequality
 from bonmeter.certified.decide import decide
 from bonmeter.policies.listed import Policy
-from replication.pipeline.io import read_table
+from replication.pipeline.io import read_table, write_table
 from replication.studies.adversary import attack, attack_one_outcome, parse_masses
+from replication.studies.chunks import in_order
 from workflow.scripts import adversary as script
+from workflow.scripts.gather import save_exactly
 
 FALSE: dict[str, tuple[Inequality, dict[str, Any]]] = {
     "the formula is exact": (Inequality("analytical_kl", "kl"), {}),
@@ -161,12 +163,14 @@ def test_script_attacks_what_speaks_of_all_policies(tmp_path: Path) -> None:
         "of one policy": {"inequality": "theorem_3_1", "reversed": True, "policies": ["binary"]},
     }
     table, text = str(tmp_path / "a.parquet"), tmp_path / "a.csv"
-    script.search(checks, 100, 7, table)
+    parts = [script.search(checks, 100, 7, chunk=chunk, chunks=4) for chunk in (4, 3, 2, 1)]
+    assert [part["cell"].tolist() for part in parts] == [[], [2], [1], [0]]
+    write_table(in_order(parts), table)
     found = read_table(table)
     assert list(found)[:3] == ["claim", "evaluations", "best_margin"]
     assert found["claim"].tolist() == ["theorem", "control", "square_root_of_one_outcome"]
     assert found["verdict"].tolist() == ["holds", "fails", "holds"]
-    script.save_csv(table, str(text))
+    save_exactly(table, str(text))
     with text.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["masses"] for row in rows] == found["masses"].tolist()

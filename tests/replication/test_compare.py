@@ -18,14 +18,14 @@ from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
 from replication.pipeline.io import read_table, save_csv, write_table
 from replication.policies.families import staircase, uniform
 from replication.studies import compare as study
-from replication.studies.compare import FORMULA, Errors, compare_methods, errors_of
+from replication.studies.chunks import Table
+from replication.studies.compare import FORMULA, compare_methods
+from replication.studies.errors import TOLERANCE, Errors, errors_of, gather
 from workflow.scripts.study import study as run_study
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "study" / "estimators.csv"
 COLUMNS = ["policy", "pool_size", "n", "method", "kl", *Errors._fields, "repeats"]
-
-Table = dict[str, NDArray[Any]]
 
 
 def read_text(path: Path) -> Table:
@@ -104,7 +104,7 @@ def test_the_script_writes_a_table_and_the_same_as_text(tmp_path: Path) -> None:
     for name, (log_prob, reward) in responses.items():
         write_table({"log_prob": log_prob, "reward": reward}, paths[name])
     whole, text = tmp_path / "a.parquet", tmp_path / "a.csv"
-    run_study(paths, [32, 64], [2, 10], 40, 1, str(whole))
+    write_table(gather([run_study(paths, [32, 64], [2, 10], 40, 1)]), whole)
     save_csv(str(whole), str(text))
     table, kept = read_table(whole), read_text(text)
     assert table["policy"].size == 2 * 2 * 2 * 4
@@ -150,7 +150,7 @@ def worse_than_a_third(kept: Table, method: str) -> NDArray[np.bool_]:
     paper, bias = of(kept, "paper", "rmse"), of(kept, "paper", "bias")
     ruled_by_bias = np.abs(bias) > np.sqrt(np.maximum(paper**2 - bias**2, 0))
     error = of(kept, method, "rmse")
-    return np.asarray(ruled_by_bias & (error > np.maximum(paper / 3, study.TOLERANCE)))
+    return np.asarray(ruled_by_bias & (error > np.maximum(paper / 3, TOLERANCE)))
 
 
 def test_ours_has_a_third_of_the_papers_error_but_in_few_small_pools(kept: Table) -> None:
@@ -162,9 +162,9 @@ def test_ours_has_a_third_of_the_papers_error_but_in_few_small_pools(kept: Table
 
 def test_ours_never_has_more_than_1_1_times_the_papers_error(kept: Table) -> None:
     ours, paper = of(kept, "rank-corrected", "rmse"), of(kept, "paper", "rmse")
-    assert np.all(ours <= np.maximum(1.1 * paper, study.TOLERANCE))
+    assert np.all(ours <= np.maximum(1.1 * paper, TOLERANCE))
     by_rank = of(kept, "rank-only", "rmse")
-    assert np.all(ours <= np.maximum(1.1 * by_rank, study.TOLERANCE))
+    assert np.all(ours <= np.maximum(1.1 * by_rank, TOLERANCE))
     assert np.any(by_rank > 1.1 * paper)  # the control
 
 

@@ -1,7 +1,25 @@
 """Beyond single policies: trade-offs, and the studies of estimators and inequalities."""
 
-# Of a long study; at full size both together take an hour on two cores.
+# Of a chunk of a long study.
 MINUTES = {"quick": 5, "full": 120}
+
+CHUNK = "{size}_{chunk}_of_{chunks}"
+
+
+wildcard_constraints:
+    study="|".join(STUDIES),
+    size="quick|full",
+    chunk=r"\d+",
+    chunks=r"\d+",
+
+
+def chunks_of_study(wildcards):
+    """The tables of the jobs that share a study, which count from 1."""
+    chunks = config["studies"][wildcards.size]["chunks"]
+    name = f"{wildcards.study}_{wildcards.size}"
+    return [
+        f"results/study/chunks/{name}_{chunk}_of_{chunks}.parquet" for chunk in range(1, chunks + 1)
+    ]
 
 
 rule tradeoffs:
@@ -54,18 +72,19 @@ rule estimator_study:
         policies=for_policies("policies", POLICIES),
         library=library("workflow/scripts/study.py"),
     output:
-        parquet="results/study/estimators_{size}.parquet",
-        csv="results/study/estimators_{size}.csv",
+        table=f"results/study/chunks/estimators_{CHUNK}.parquet",
     log:
-        "logs/study/estimators_{size}.log",
+        f"logs/study/chunks/estimators_{CHUNK}.log",
     benchmark:
-        "logs/benchmarks/study/estimators_{size}.tsv"
+        f"logs/benchmarks/study/estimators_{CHUNK}.tsv"
     resources:
         runtime=lambda wildcards: MINUTES[wildcards.size],
     params:
         policies=POLICIES,
         study=lookup(dpath="studies/{size}", within=config),
         seed=config["seed"],
+        chunk="{chunk}",
+        chunks="{chunks}",
     script:
         "../scripts/study.py"
 
@@ -75,17 +94,58 @@ rule class_study:
     input:
         library=library("workflow/scripts/class_study.py"),
     output:
-        parquet="results/study/classes_{size}.parquet",
-        csv="results/study/classes_{size}.csv",
+        table=f"results/study/chunks/classes_{CHUNK}.parquet",
     log:
-        "logs/study/classes_{size}.log",
+        f"logs/study/chunks/classes_{CHUNK}.log",
     benchmark:
-        "logs/benchmarks/study/classes_{size}.tsv"
+        f"logs/benchmarks/study/classes_{CHUNK}.tsv"
+    resources:
+        runtime=lambda wildcards: MINUTES[wildcards.size],
     params:
         study=lookup(dpath="studies/{size}", within=config),
         seed=config["seed"],
+        chunk="{chunk}",
+        chunks="{chunks}",
     script:
         "../scripts/class_study.py"
+
+
+rule adversary:
+    """Search for a violation of every inequality, the false ones among them."""
+    input:
+        library=library("workflow/scripts/adversary.py"),
+    output:
+        table=f"results/study/chunks/adversary_{CHUNK}.parquet",
+    log:
+        f"logs/study/chunks/adversary_{CHUNK}.log",
+    benchmark:
+        f"logs/benchmarks/study/adversary_{CHUNK}.tsv"
+    resources:
+        runtime=lambda wildcards: MINUTES[wildcards.size],
+    params:
+        checks=CHECKS,
+        study=lookup(dpath="studies/{size}", within=config),
+        seed=config["seed"],
+        chunk="{chunk}",
+        chunks="{chunks}",
+    script:
+        "../scripts/adversary.py"
+
+
+rule gather_study:
+    """A long study from its chunks: the same whatever their number."""
+    input:
+        chunks=chunks_of_study,
+        library=library("workflow/scripts/gather.py"),
+    output:
+        parquet="results/study/{study}_{size}.parquet",
+        csv="results/study/{study}_{size}.csv",
+    log:
+        "logs/study/{study}_{size}.log",
+    benchmark:
+        "logs/benchmarks/study/{study}_{size}.tsv"
+    script:
+        "../scripts/gather.py"
 
 
 rule comparison:
@@ -101,27 +161,6 @@ rule comparison:
         "logs/benchmarks/study/comparison.tsv"
     script:
         "../scripts/comparison.py"
-
-
-rule adversary:
-    """Search for a violation of every inequality, the false ones among them."""
-    input:
-        library=library("workflow/scripts/adversary.py"),
-    output:
-        parquet="results/study/adversary_{size}.parquet",
-        csv="results/study/adversary_{size}.csv",
-    log:
-        "logs/study/adversary_{size}.log",
-    benchmark:
-        "logs/benchmarks/study/adversary_{size}.tsv"
-    resources:
-        runtime=lambda wildcards: MINUTES[wildcards.size],
-    params:
-        checks=CHECKS,
-        study=lookup(dpath="studies/{size}", within=config),
-        seed=config["seed"],
-    script:
-        "../scripts/adversary.py"
 
 
 rule study:

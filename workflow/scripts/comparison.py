@@ -9,7 +9,7 @@ from replication.audit.side_by_side import METHODS, side_by_side, visible_error
 from replication.pipeline.columns import Columns
 from replication.pipeline.io import write_table
 from replication.pipeline.job import job
-from replication.studies.compare import errors_of
+from replication.studies.errors import errors_of
 
 ERRORS: Columns = {
     "rmse": visible_error,

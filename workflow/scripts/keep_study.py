@@ -1,14 +1,15 @@
 """Keep the table of a long study, under version control, and say of what it was made."""
 
 import json
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from replication.pipeline.io import atomic_path
 from replication.pipeline.job import job
-from replication.pipeline.manifest import fingerprint, producers
-from replication.pipeline.verify import read_entries
+from replication.pipeline.manifest import fingerprint
+from replication.pipeline.verify import read_entries, upstream
 
 
 def keep(table: str, made_of: Mapping[str, Any], folder: Path, name: str) -> None:
@@ -20,10 +21,12 @@ def keep(table: str, made_of: Mapping[str, Any], folder: Path, name: str) -> Non
         folder: where to; the files there are replaced.
         name: of the study.
     """
+    jobs = upstream(table, read_entries()[0])
+    versions = ChainMap(*(dict(entry.versions) for entry in jobs))
     record = {
         **made_of,
         "sha256": fingerprint(table),
-        "versions": producers(read_entries()[0])[table].versions,
+        "versions": dict(versions),
     }
     with atomic_path(folder / f"{name}.csv") as path:
         path.write_bytes(Path(table).read_bytes())

@@ -1,16 +1,17 @@
-"""The study of estimators from one pool: every policy, pool size, n and method."""
+"""The study of estimators from one pool, a chunk of it: policies, pool sizes, n and methods."""
 
 import sys
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from tqdm import tqdm
 
-from replication.pipeline.io import read_table, save_csv, write_table
+from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job
-from replication.studies.compare import compare_methods
+from replication.studies.chunks import Table, deal, stack
+from replication.studies.compare import compare_block
+from replication.studies.errors import blocks_of
 
-__all__ = ["save_csv", "study"]
+__all__ = ["study"]
 
 
 def study(
@@ -19,9 +20,11 @@ def study(
     n: Sequence[int],
     repeats: int,
     seed: int,
-    output: str,
-) -> None:
-    """Compare the methods on pools of every policy and size.
+    *,
+    chunk: int = 1,
+    chunks: int = 1,
+) -> Table:
+    """Compare the methods on pools of every policy and size, as far as they fall to a chunk.
 
     Args:
         policies: name of a policy -> its table of responses.
@@ -29,39 +32,48 @@ def study(
         n: whole numbers; those up to N/2 are studied.
         repeats: number of pools for each policy and size.
         seed: seed of the study.
-        output: a table with the columns of `replication.studies.compare.compare_methods`.
+        chunk: which, from 1.
+        chunks: how many.
+
+    Returns:
+        A table for `replication.studies.errors.gather`.
     """
-    cells = [(name, path, size) for name, path in policies.items() for size in pool_sizes]
-    tables = [
-        _compare(name, path, size, n, repeats, seed)
-        for name, path, size in tqdm(cells, desc="study", unit="cell", file=sys.stderr)
+    cells = [(name, size) for name in policies for size in pool_sizes]
+    units = [
+        (cell, block, pools)
+        for cell in sorted(range(len(cells)), key=lambda cell: -cells[cell][1])
+        for block, pools in enumerate(blocks_of(repeats))
     ]
-    write_table({key: np.concatenate([t[key] for t in tables]) for key in tables[0]}, output)
-
-
-def _compare(
-    name: str, path: str, pool_size: int, n: Sequence[int], repeats: int, seed: int
-) -> dict[str, np.ndarray]:
-    policy = read_table(path)
-    return compare_methods(
-        name,
-        policy["log_prob"],
-        policy["reward"],
-        pool_size=pool_size,
-        n=n,
-        repeats=repeats,
-        seed=seed,
-    )
+    tables = []
+    for cell, block, pools in tqdm(deal(units, chunk, chunks), desc="study", file=sys.stderr):
+        name, size = cells[cell]
+        policy = read_table(policies[name])
+        tables.append(
+            compare_block(
+                cell,
+                block,
+                name,
+                policy["log_prob"],
+                policy["reward"],
+                pool_size=size,
+                n=n,
+                repeats=pools,
+                seed=seed,
+            )
+        )
+    return stack(tables)
 
 
 if __name__ == "__main__":
     with job(snakemake):
-        study(
-            dict(zip(snakemake.params.policies, snakemake.input.policies, strict=True)),
-            snakemake.params.study["pool_sizes"],
-            snakemake.params.study["n"],
-            snakemake.params.study["repeats"],
-            snakemake.params.seed,
-            snakemake.output.parquet,
+        params = snakemake.params
+        table = study(
+            dict(zip(params.policies, snakemake.input.policies, strict=True)),
+            params.study["pool_sizes"],
+            params.study["n"],
+            params.study["repeats"],
+            params.seed,
+            chunk=int(params.chunk),
+            chunks=int(params.chunks),
         )
-        save_csv(snakemake.output.parquet, snakemake.output.csv)
+        write_table(table, snakemake.output.table)

@@ -210,7 +210,7 @@ PolicyName = Annotated[
 
 
 class Study(_Mapping):
-    """A mapping with the keys pool_sizes, n, repeats, class_policies and evaluations."""
+    """A mapping with the keys pool_sizes, n, repeats, class_policies, evaluations and chunks."""
 
     pool_sizes: Different[Annotated[int, _whole(4, 10**6)]] = Field(
         description=(
@@ -223,6 +223,7 @@ class Study(_Mapping):
     repeats: int = _whole(2, 10**6, "pools per policy and size")
     class_policies: int = _whole(1, 10**4, "random policies of a few reward classes")
     evaluations: int = _whole(100, 10**8, "margins computed in each adversarial search")
+    chunks: int = _whole(1, 10**5, "jobs that share each study")
 
 
 class Studies(_Mapping):

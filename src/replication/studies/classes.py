@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bonmeter.exact.values import exact_kl
 from bonmeter.numerics.validation import FloatArray
@@ -18,10 +17,11 @@ from bonmeter.pools.estimate import Interval
 from bonmeter.pools.identity import as_log_probs, distinct_responses
 from bonmeter.pools.intervals import interval_of
 from bonmeter.pools.layout import Segments, segments_of
-from replication.studies.compare import Errors, errors_of
+from replication.studies.chunks import Table
+from replication.studies.errors import Tally, errors_from, of_block, tally_of
 from replication.studies.simulate import stream
 
-__all__ = ["ClassCell", "coverage_of", "pools_of_classes", "random_cells", "study_classes"]
+__all__ = ["ClassCell", "coverage_of", "pools_of_classes", "random_cell", "study_block"]
 
 CLASSES = (2, 11)
 """Fewest and most classes of a random policy."""
@@ -69,12 +69,12 @@ def pools_of_classes(
     return segments_of(distinct, identified=True), often.astype(np.float64)
 
 
-def _errors(mass: FloatArray, size: int, n: int, pools: int, rng: np.random.Generator) -> Errors:
+def _tally(mass: FloatArray, size: int, n: int, pools: int, rng: np.random.Generator) -> Tally:
     segments, often = pools_of_classes(mass, size, pools, rng)
     found = interval_of(segments, np.array([n]), 0.975)
     repeated = np.repeat(np.arange(segments.pools), often.astype(np.intp))
     kl = exact_kl(Policy.from_probabilities(mass), np.array([n]))
-    return errors_of(Interval(*(column.T[repeated] for column in found)), kl)
+    return tally_of(Interval(*(column.T[repeated] for column in found)), kl)
 
 
 def coverage_of(
@@ -87,25 +87,26 @@ def coverage_of(
         >>> 0.9 < coverage_of(np.array([0.2, 0.3, 0.5]), 64, 4, pools=500, rng=rng) < 1
         True
     """
-    return float(_errors(mass, size, n, pools, rng).coverage[0])
+    return float(errors_from(_tally(mass, size, n, pools, rng)).coverage[0])
 
 
-def random_cells(count: int, seed: int) -> list[ClassCell]:
-    """A seeded family of random policies, with N and n up to N/10 (ours).
+def random_cell(number: int, seed: int) -> ClassCell:
+    """A random policy of a seeded family (ours).
 
-    The number of classes is 2 to 11, N is 64, 128 or 256, and the masses are Dirichlet, from
-    uneven to equal; only cells with 20 degrees of freedom in the median of 200 pools are kept.
+    The number of classes is 2 to 11, N is 64, 128 or 256, n is up to N/10, and the masses are
+    Dirichlet, from uneven to equal; the first such cell is taken that has 20 degrees of freedom in
+    the median of 200 pools.
 
     Args:
-        count: how many.
+        number: which of the family, from 0.
         seed: of the family.
 
     Examples:
-        >>> [cell.mass.size for cell in random_cells(3, 0)]
-        [5, 5, 4]
+        >>> [random_cell(number, 0).mass.size for number in range(3)]
+        [5, 7, 8]
     """
-    rng, cells = stream(seed, "classes"), list[ClassCell]()
-    while len(cells) < count:
+    rng = stream(seed, "class", number)
+    while True:
         classes = int(rng.integers(CLASSES[0], CLASSES[1] + 1))
         mass = rng.dirichlet(np.full(classes, rng.choice(EVENNESS)))
         size = int(rng.choice(POOL_SIZES))
@@ -113,36 +114,28 @@ def random_cells(count: int, seed: int) -> list[ClassCell]:
         segments, often = pools_of_classes(mass, size, 200, rng)
         df = interval_of(segments, np.array([n]), 0.975)[-1][0]
         if np.median(np.repeat(df, often.astype(np.intp))) >= LEAST_DF:
-            cells.append(ClassCell(mass, size, n))
-    return cells
+            return ClassCell(mass, size, n)
 
 
-def study_classes(cells: int, pools: int, seed: int) -> dict[str, NDArray[np.generic]]:
-    """Errors and coverage of the interval over the family of `random_cells` (ours).
+def study_block(number: int, block: int, pools: int, seed: int) -> Table:
+    """Errors and coverage of the interval on pools of a `random_cell` (ours).
 
     Args:
-        cells: how many policies.
-        pools: drawn for each.
+        number: of the cell.
+        block: which block of repeats, from 0.
+        pools: drawn in it.
         seed: of the study.
 
     Returns:
-        A table with a row for each: `masses` (as text), `pool_size, n`, the fields of `Errors`, and
-        `repeats`.
+        A table for `replication.studies.errors.gather` with one row, described by its `masses` (as
+        text), `pool_size` and `n`.
 
     Examples:
-        >>> table = study_classes(2, 50, 0)
-        >>> table["n"].size, bool(np.all(table["coverage"] > 0.8))
-        (2, True)
+        >>> table = study_block(0, 0, 50, seed=0)
+        >>> table["repeats"].tolist(), bool(table["covered"][0] > 40)
+        ([50], True)
     """
-    family = random_cells(cells, seed)
-    rows = [
-        _errors(cell.mass, cell.pool_size, cell.n, pools, stream(seed, "pools of classes", i))
-        for i, cell in enumerate(family)
-    ]
-    return {
-        "masses": np.array([" ".join(f"{p:.4f}" for p in cell.mass) for cell in family]),
-        "pool_size": np.array([cell.pool_size for cell in family]),
-        "n": np.array([cell.n for cell in family]),
-        **{name: np.concatenate([getattr(row, name) for row in rows]) for name in Errors._fields},
-        "repeats": np.full(len(family), pools),
-    }
+    mass, pool_size, n = random_cell(number, seed)
+    labels = {"masses": " ".join(f"{p:.4f}" for p in mass), "pool_size": pool_size, "n": n}
+    rng = stream(seed, "pools of classes", number, block)
+    return of_block(number, block, labels, _tally(mass, pool_size, n, pools, rng))

@@ -28,7 +28,7 @@ from bonmeter.pools.layout import segments_of
 from bonmeter.pools.uncertainty import corrected_gaps, gap_error
 from bonmeter.pools.win_rates import estimate_win_rate
 from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
-from replication.studies.compare import errors_of
+from replication.studies.errors import errors_of
 from replication.studies.simulate import draw_responses
 from tests.bonmeter.pools.pools import distinct, draw
 
