@@ -28,6 +28,7 @@ CURVES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """Methods to draw: name in the legend and line."""
 
+THIN: Mapping[str, Any] = {"color": COLOURS["grey"], "linewidth": 0.7}
 DOT: Mapping[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2, "markeredgewidth": 0}
 SQUARE = {**DOT, "marker": "s", "markersize": 1.6, "color": COLOURS["red"]}
 HIGHLIGHT: Mapping[str, Any] = {
@@ -118,8 +119,7 @@ def _plot_excess(axes: Axes, exact: Table, labels: Mapping[str, str]) -> None:
     use_log_axes(axes, "both")
     for policy in np.unique(exact["policy"]):
         rows = rows_where(exact, policy=policy)
-        look = {"color": COLOURS["grey"], "linewidth": 0.7}
-        (line,) = axes.plot(rows["n"], rows["excess"], **look, label="policies")
+        (line,) = axes.plot(rows["n"], rows["excess"], **THIN, label="policies")
         if policy in NAMED:
             label_line(axes, labels[policy], line, *NAMED[policy])
     rows = rows_where(exact, policy=exact["policy"][0])  # without atoms all policies are alike

@@ -88,7 +88,7 @@ FAR = 12.0
 MOST_TICKS = 999
 """So many that every decade has its minor ticks."""
 
-MINOR_TICKS: Mapping[RcKeyType, bool] = MappingProxyType(
+MINOR_TICKS: Mapping[RcKeyType, Any] = MappingProxyType(
     {"xtick.minor.visible": True, "ytick.minor.visible": True}
 )
 """Of the figures; the audit's map, whose axes are names, has none."""
@@ -187,7 +187,7 @@ def new_figure(
         ...     Path(folder, "a.svg").read_text()[:5]
         '<?xml'
     """
-    with rc_context(figure_style(width, height) | MINOR_TICKS):
+    with rc_context({**figure_style(width, height), **MINOR_TICKS}):
         figure = Figure()
         yield figure
         save_figure(figure, paths)
