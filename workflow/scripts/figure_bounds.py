@@ -107,8 +107,7 @@ def plot(gap: str, labels: Mapping[str, str], exact: Iterable[str], figures: Ite
             for policy, table in tables.items():
                 line = _plot_gap(axes, panel, table)
                 if axes is grid[0] and policy in NAMED:
-                    name = labels[policy].replace(", ", ",\n")
-                    label_line(axes, name, line, *NAMED[policy])
+                    label_line(axes, labels[policy], line, *NAMED[policy])
         grid[0].set(ylabel=AXIS[gap], ylim=(1e-9, 1e4))
         letter_panels(grid)
         label(grid[0], "exact gap, a line\nfor each policy", (0.68, 0.2), fraction=True)

@@ -35,7 +35,7 @@ PANELS = (
         "kl_gap",
         "analytical formula",
         {**LINES["formula"], **THIN},
-        {"geometric_descending": (1e5, (0, -6), "right"), "uniform_10000": (400, (5, -4))},
+        {"geometric_descending": (6e4, (5, -26), "right"), "uniform_10000": (400, (5, -4))},
     ),
     Panel(
         "rmse",

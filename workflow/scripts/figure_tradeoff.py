@@ -45,8 +45,8 @@ SMALL_N = 1000
 NAMED: Mapping[str, tuple[Any, ...]] = {
     "binary": (1e5, (0, 5), "right"),
     "staircase_1e3": (3, (4, 3)),
-    "geometric_descending": (6e4, (8, -39), "right"),
-    "uniform_10000": (300, (4, -5)),
+    "geometric_descending": (6e4, (8, -28), "right"),
+    "uniform_10000": (400, (6, -6)),
 }
 """Policies that stand out in the excess: where their names are, as `label_line` takes it."""
 

@@ -245,7 +245,7 @@ def label_line(
 ) -> Annotation:
     """Write a name beside the point of a line nearest to an abscissa, on a logarithmic scale.
 
-    A name that is far from it is tied to it by a thin line.
+    It is broken after commas, to fit between lines; far from its own, a thin line ties it there.
 
     Args:
         axes: where.
@@ -265,7 +265,8 @@ def label_line(
     nearest = np.argmin(np.abs(np.log(x / near)))
     far = np.hypot(*offset) > FAR
     arrow = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0.0, "shrinkB": 0.0} if far else None
-    return label(axes, text, (x[nearest], y[nearest]), offset, align=align, arrowprops=arrow)
+    name = text.replace(", ", ",\n")
+    return label(axes, name, (x[nearest], y[nearest]), offset, align=align, arrowprops=arrow)
 
 
 def label_ends(axes: Axes, gap: float = 0.05) -> list[Annotation]:
