@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from benchmarks.routes import GRID, bonmeter_kl, cpu_seconds, log_normal, textbook_kl
 from bonmeter.numerics.validation import FloatArray
+from replication.pipeline.plotting import (
+    COLOURS,
+    LINES,
+    label_ends,
+    letter_panels,
+    new_figure,
+    use_log_axes,
+)
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "cost"
 SIZES = [10**k for k in range(3, 9)]
@@ -59,42 +67,34 @@ def print_memory() -> None:
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 
-# route: label, colour, marker, line
-STYLES = {
-    "textbook": ("textbook route", "#D55E00", "s", "--"),
-    "bonmeter": ("bonmeter", "#0072B2", "o", "-"),
-    "cumsum": ("one cumsum", "#555555", "", ":"),
+ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
+    "textbook": ("textbook route", {"color": COLOURS["red"], "marker": "s", "linestyle": "--"}),
+    "bonmeter": ("bonmeter", {"color": COLOURS["black"], "marker": "o"}),
+    "cumsum": ("one cumsum", LINES["reference"]),
 }
+"""Name and line of each route."""
 
 
-def draw_routes(ax: Axes, table: pd.DataFrame, x: str) -> None:
-    for route, rows in table.groupby("route"):
-        label, colour, marker, line = STYLES[str(route)]
-        ax.loglog(rows[x], rows["seconds"], line, color=colour, marker=marker, markersize=4)
-        end = rows.iloc[-1]
-        ax.annotate(
-            label,
-            (end[x], end["seconds"]),
-            (5, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-        )
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_ylabel("CPU time (s)")
+def draw_routes(axes: Axes, table: pd.DataFrame, x: str, shown: Iterable[str]) -> None:
+    use_log_axes(axes, "both", fine=False)
+    axes.set(ylim=(2e-6, 3e3), xlim=(table[x].min(), table[x].max()))
+    for route in shown:
+        name, line = ROUTES[route]
+        rows = table[table["route"] == route]
+        axes.plot(rows[x], rows["seconds"], **line, clip_on=False, label=name)
+    label_ends(axes, gap=0.08)
 
 
 def draw() -> None:
     table = pd.read_csv(FIGURE.with_suffix(".csv"))
-    with plt.rc_context({"font.size": 8, "svg.hashsalt": "cost"}):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
-        left.set(xlabel="outcomes L", title="60 values of n")
-        draw_routes(left, table[(table["grid"] == 60) | (table["route"] == "cumsum")], "outcomes")
-        right.set(xlabel="values of n", title="10⁶ outcomes")
-        million = table[(table["outcomes"] == 10**6) & (table["route"] != "cumsum")]
-        draw_routes(right, million, "grid")
-        figure.savefig(FIGURE.with_suffix(".svg"), metadata={"Date": None})
-        figure.savefig(FIGURE.with_suffix(".png"), dpi=200)
+    with new_figure([FIGURE.with_suffix(".svg"), FIGURE.with_suffix(".png")], "double", 2.3) as fig:
+        left, right = fig.subplots(1, 2)
+        grid = table[(table["grid"] == 60) | (table["route"] == "cumsum")]
+        draw_routes(left, grid, "outcomes", ROUTES)
+        draw_routes(right, table[table["outcomes"] == 10**6], "grid", ("textbook", "bonmeter"))
+        left.set(xlabel="outcomes $L$", title="60 values of $n$", ylabel="CPU time (s)")
+        right.set(xlabel="values of $n$", title="$10^6$ outcomes", ylabel="CPU time (s)")
+        letter_panels((left, right))
 
 
 COMMANDS = {"measure": measure_all, "memory": print_memory, "draw": draw}

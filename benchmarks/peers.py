@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bonmeter.exact.values import analytical_kl, best_of_n_log_pmf, exact_kl, exact_win_rate
@@ -25,6 +25,13 @@ from bonmeter.policies.listed import Policy
 from bonmeter.pools.estimate import estimate_kl
 from bonmeter.pools.values import best_of_n_value
 from bonmeter.pools.win_rates import estimate_win_rate
+from replication.pipeline.plotting import (
+    COLOURS,
+    add_legend,
+    letter_panels,
+    new_figure,
+    use_log_axes,
+)
 from replication.policies.families import tied_scores, uniform, verifier, zipf
 from replication.studies.simulate import draw_responses, stream
 
@@ -247,11 +254,11 @@ def measure() -> None:
 
 # method: colour, marker
 STYLES = {
-    "formula": ("#555555", "D"),
-    "plug-in F^n": ("#D55E00", "s"),
-    "resampling": ("#CC79A7", "v"),
-    "Eq. 25 unguarded": ("#E69F00", "^"),
-    "bonmeter": ("#0072B2", "o"),
+    "formula": (COLOURS["blue"], "D"),
+    "plug-in F^n": (COLOURS["grey"], "s"),
+    "resampling": (COLOURS["yellow"], "v"),
+    "Eq. 25 unguarded": (COLOURS["red"], "^"),
+    "bonmeter": (COLOURS["black"], "o"),
 }
 TITLES = {"kl": "KL (nats)", "win rate": "win rate", "reward": "reward"}
 SMALLEST = 1e-6
@@ -262,35 +269,31 @@ def draw() -> None:
     table = pd.read_csv(FIGURE.with_suffix(".csv"))
     table = table[table["n"] == SHOWN]
     names = list(dict.fromkeys(table["policy"]))
-    offset = dict(zip(STYLES, np.linspace(-0.3, 0.3, len(STYLES)).tolist(), strict=True))
-    with plt.rc_context({"font.size": 8, "svg.hashsalt": "peers"}):
-        figure, axes = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True, layout="constrained")
-        for ax, (quantity, rows) in zip(axes, table.groupby("quantity", sort=False), strict=True):
-            for method, part in rows.groupby("method", sort=False):
-                colour, marker = STYLES[str(method)]
-                y = [names.index(x) + offset[str(method)] for x in part["policy"]]
-                error = part["rmse"].clip(lower=SMALLEST)
-                ax.scatter(error, y, color=colour, marker=marker, s=18, label=method, zorder=3)
-            ax.set(xscale="log", xlabel="RMSE", title=f"{TITLES[str(quantity)]}, n = {SHOWN}")
-            ax.hlines(
-                np.arange(len(names) - 1) + 0.5,
-                0,
-                1,
-                color="#dddddd",
-                transform=ax.get_yaxis_transform(),
-            )
-            ax.spines[["top", "right"]].set_visible(False)
-        axes[0].set_yticks(range(len(names)), names)
-        axes[0].invert_yaxis()
-        lines: dict[str, Any] = {}
-        for ax in axes:
-            handles, labels = ax.get_legend_handles_labels()
-            lines |= dict(zip(labels, handles, strict=True))
-        figure.legend(
-            list(lines.values()), list(lines), loc="outside lower center", ncols=5, frameon=False
-        )
-        figure.savefig(FIGURE.with_suffix(".svg"), metadata={"Date": None})
-        figure.savefig(FIGURE.with_suffix(".png"), dpi=200)
+    with new_figure([FIGURE.with_suffix(".svg"), FIGURE.with_suffix(".png")], "double", 2.5) as fig:
+        row = fig.subplots(1, 3, sharey=True)
+        for axes, (quantity, rows) in zip(row, table.groupby("quantity", sort=False), strict=True):
+            draw_errors(axes, rows, names)
+            axes.set(xlabel=f"RMSE, {TITLES[str(quantity)]}")
+        row[0].set_yticks(range(len(names)), names)
+        row[0].set(ylabel="policy")
+        row[0].invert_yaxis()
+        letter_panels(row)
+        add_legend(fig, row[0], ncols=len(STYLES))
+
+
+def draw_errors(axes: Axes, rows: pd.DataFrame, names: Sequence[str]) -> None:
+    """A line for each policy, the methods one below the other in it."""
+    use_log_axes(axes, most=5, fine=False)
+    axes.tick_params(axis="y", which="minor", left=False)
+    for between in range(1, len(names)):
+        axes.axhline(between - 0.5, color="0.85", linewidth=0.6)
+    offsets = np.linspace(-0.3, 0.3, len(STYLES)).tolist()
+    for (method, (colour, marker)), offset in zip(STYLES.items(), offsets, strict=True):
+        part = rows[rows["method"] == method]
+        y = [names.index(each) + offset for each in part["policy"]]
+        look: dict[str, Any] = {"linestyle": "none", "markersize": 4}
+        x = part["rmse"].clip(lower=SMALLEST)
+        axes.plot(x, y, **look, color=colour, marker=marker, label=method)
 
 
 def tables() -> Iterator[str]:

@@ -53,12 +53,11 @@ def tables(folder: Path, stage: str, names: Iterable[str] = NAMES) -> list[str]:
 
 
 def both(folder: Path) -> tuple[Sequence[str], list[str], list[str]]:
-    return NAMES, tables(folder, "exact"), tables(folder, "estimates")
+    return NAMES, tables(folder, "curves"), tables(folder, "estimates")
 
 
 KL_PANELS = ("each, above",) * len(NAMES) + ("each, below",) * len(NAMES)
-POOL_PANELS = [f"{row}, {at}" for row in ("above", "below") for at in ("first", "second", "third")]
-POOL_PANELS = [*POOL_PANELS[:3], "above, last", *POOL_PANELS[3:], "below, last"]
+LABELS = {name: CONFIG["policies"][name]["label"] for name in NAMES}
 
 ROWS = ("first", "second", "third", "fourth")
 PROMPTS = ("sky", "health", "colours")
@@ -66,7 +65,7 @@ PROMPTS = ("sky", "health", "colours")
 
 DRAWINGS = {
     "figure_1_binary": Drawing(
-        "figure_binary", lambda f: tables(f, "exact", ["binary"]), ["whole"], ["binary"], "single"
+        "figure_binary", lambda f: tables(f, "curves", ["binary"]), ["whole"], ["binary"], "single"
     ),
     "figure_2_uniform": Drawing("figure_kl", both, KL_PANELS),
     "figure_4_language_model": Drawing(
@@ -93,38 +92,35 @@ DRAWINGS = {
             *tables(f, "tradeoffs", ["policies", "curves"]),
             *tables(f, "llm", ["curves"]),
             "counterexample",
+            LABELS,
         ),
-        ["left", "middle", "right"],
+        "abc",
     ),
-    "regime_map": Drawing(
-        "figure_bounds", lambda f: ("kl_gap", tables(f, "exact")), ["left", "right"]
-    ),
+    "regime_map": Drawing("figure_bounds", lambda f: ("kl_gap", LABELS, tables(f, "exact")), "ab"),
     "win_rate_gap": Drawing(
-        "figure_bounds", lambda f: ("win_rate_gap", tables(f, "exact")), ["left", "right"]
+        "figure_bounds", lambda f: ("win_rate_gap", LABELS, tables(f, "exact")), "ab"
     ),
     "estimator_errors": Drawing(
         "figure_estimator",
-        lambda f: (NAMES, tables(f, "estimates")),
-        ["each"] * len(NAMES) + ["empty"] * (5 - len(NAMES)),
+        lambda f: (LABELS, tables(f, "estimates")),
+        "abc",
     ),
     "pool_estimators": Drawing(
-        "figure_pool", lambda f: tables(f, "study", ["comparison"]), POOL_PANELS
+        "figure_pool", lambda f: tables(f, "study", ["comparison"]), "abcdefgh"
     ),
     "all_bounds": Drawing(
         "figure_all_bounds",
         lambda f: tables(f, "exact", ["counterexample"]),
-        ["left", "right"],
+        "abcd",
         ["counterexample"],
     ),
-    "ties": Drawing("figure_ties", lambda f: (NAMES, tables(f, "exact")), ["each"] * len(NAMES)),
+    "ties": Drawing("figure_ties", lambda f: (NAMES, tables(f, "curves")), ["each"] * len(NAMES)),
     "divergences": Drawing(
         "figure_divergences",
-        lambda f: [tables(f, "exact")],
-        ["first", "second", "third", "fourth"],
+        lambda f: (LABELS, tables(f, "curves")),
+        "abcd",
     ),
-    "rivals": Drawing(
-        "figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"]), ["left", "middle", "right"]
-    ),
+    "rivals": Drawing("figure_rivals", lambda f: tables(f, "tradeoffs", ["curves"]), "ab"),
 }
 """Figure 3 and the Markov language model's are Figure 2 of other policies."""
 
@@ -141,6 +137,9 @@ def tabulate(folder: Path) -> Path:
         log_prob, reward = make_responses(entry["family"], entry["parameters"], seed=0)
         write_table({"log_prob": log_prob, "reward": reward}, policy)
         compute_exact(policy, [1, 2, 3, 10, 100], exact)
+        compute_exact(
+            policy, [1, 1.5, 2, 10, 31.62, 100], str(folder / "curves" / f"{name}.parquet")
+        )
         estimate(name, policy, exact, selections=10, repeats=5, seed=0, output=estimates)
     tabulate_tradeoffs(
         NAMES,

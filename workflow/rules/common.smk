@@ -12,13 +12,14 @@ ROOT = Path(workflow.current_basedir).parents[1]  # not where a workflow that us
 from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
 from replication.llm.settings import load_settings
 from replication.pipeline.config import validate_config
-from replication.pipeline.grid import integer_grid
+from replication.pipeline.grid import integer_grid, real_grid
 from replication.pipeline.provenance import code_digest, library_modules
 
 # Snakemake writes it into shell commands as it is, also where the folder's name has a quote.
 if Path(sys.executable).exists():
     sys.executable = shlex.quote(sys.executable)
 
+CURVE_PER_DECADE = 20  # values of n: kinks are then too small to be seen
 DRAWN_FAMILIES = {"uniform", "staircase", "zipf", "markov_language_model"}
 
 try:
@@ -27,6 +28,7 @@ try:
     validate_config(config)
     CLAIMS = load_claims(ROOT / "config/claims.yaml")
     N_GRID = integer_grid(**config["n_grid"])
+    REAL_GRID = real_grid(CURVE_PER_DECADE, config["n_grid"]["largest"])
     LLM = load_settings(ROOT / config["llm"])
     reject_unknown(CLAIMS, config["policies"], [*N_GRID, *config["certification"]["n"]])
     families = {policy["family"] for policy in config["policies"].values()}

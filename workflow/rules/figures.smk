@@ -6,7 +6,7 @@ TIED = [*of_family("verifier"), *of_family("tied_scores"), *of_family("markov_la
 rule draw_figure_1_binary:
     """The binary counterexample: KL stays below log 2 while the formula grows."""
     input:
-        exact="results/exact/binary.parquet",
+        curves="results/curves/binary.parquet",
         library=library("workflow/scripts/figure_binary.py"),
     output:
         **drawn("figure_1_binary", "Figure 1: binary counterexample"),
@@ -21,7 +21,7 @@ rule draw_figure_1_binary:
 rule draw_figure_2_uniform:
     """KL against n, exact, by the formula and estimated: a panel for each policy."""
     input:
-        exact=for_policies("exact", of_family("uniform")),
+        curves=for_policies("curves", of_family("uniform")),
         estimates=for_policies("estimates", of_family("uniform")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
@@ -38,7 +38,7 @@ rule draw_figure_2_uniform:
 
 use rule draw_figure_2_uniform as draw_figure_3_staircase with:
     input:
-        exact=for_policies("exact", of_family("staircase")),
+        curves=for_policies("curves", of_family("staircase")),
         estimates=for_policies("estimates", of_family("staircase")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
@@ -53,7 +53,7 @@ use rule draw_figure_2_uniform as draw_figure_3_staircase with:
 
 use rule draw_figure_2_uniform as draw_markov_language_model with:
     input:
-        exact=for_policies("exact", of_family("markov_language_model")),
+        curves=for_policies("curves", of_family("markov_language_model")),
         estimates=for_policies("estimates", of_family("markov_language_model")),
         library=library("workflow/scripts/figure_kl.py"),
     output:
@@ -81,6 +81,7 @@ rule draw_figure_5_tradeoff:
         "logs/benchmarks/figures/figure_5_tradeoff.tsv"
     params:
         highlight="counterexample",
+        labels=LABELS,
         model=LLM.model,
     script:
         "../scripts/figure_tradeoff.py"
@@ -99,6 +100,7 @@ rule draw_regime_map:
         "logs/benchmarks/figures/regime_map.tsv"
     params:
         gap="kl_gap",
+        labels=LABELS,
     script:
         "../scripts/figure_bounds.py"
 
@@ -115,6 +117,7 @@ use rule draw_regime_map as draw_win_rate_gap with:
         "logs/benchmarks/figures/win_rate_gap.tsv"
     params:
         gap="win_rate_gap",
+        labels=LABELS,
 
 
 rule draw_all_bounds:
@@ -133,7 +136,7 @@ rule draw_all_bounds:
 
 
 rule draw_estimator_errors:
-    """Bias and RMSE of the paper's estimator."""
+    """Error of the formula, RMSE and bias of the paper's estimator, on every policy."""
     input:
         estimates=for_policies("estimates", POLICIES),
         library=library("workflow/scripts/figure_estimator.py"),
@@ -144,7 +147,7 @@ rule draw_estimator_errors:
     benchmark:
         "logs/benchmarks/figures/estimator_errors.tsv"
     params:
-        labels=labels(POLICIES),
+        labels=LABELS,
     script:
         "../scripts/figure_estimator.py"
 
@@ -167,7 +170,7 @@ rule draw_pool_estimators:
 rule draw_ties:
     """What it costs to take tied rewards for distinct ones."""
     input:
-        exact=for_policies("exact", TIED),
+        curves=for_policies("curves", TIED),
         library=library("workflow/scripts/figure_ties.py"),
     output:
         **drawn("ties", "what forgetting ties costs"),
@@ -182,7 +185,7 @@ rule draw_ties:
 
 
 rule draw_rivals:
-    """Excess KL over the optimum, for best-of-n and its rivals."""
+    """Excess KL over the optimum, and draws, for best-of-n and its rivals."""
     input:
         curves="results/tradeoffs/curves.parquet",
         library=library("workflow/scripts/figure_rivals.py"),
@@ -199,7 +202,7 @@ rule draw_rivals:
 rule draw_divergences:
     """Other divergences of best-of-n, of every policy and without atoms."""
     input:
-        exact=for_policies("exact", POLICIES),
+        curves=for_policies("curves", POLICIES),
         library=library("workflow/scripts/figure_divergences.py"),
     output:
         **drawn("divergences", "other divergences"),
@@ -207,6 +210,8 @@ rule draw_divergences:
         "logs/figures/divergences.log",
     benchmark:
         "logs/benchmarks/figures/divergences.tsv"
+    params:
+        labels=LABELS,
     script:
         "../scripts/figure_divergences.py"
 

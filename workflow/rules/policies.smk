@@ -22,12 +22,13 @@ rule policy:
 
 
 rule exact:
-    """Exact KL, win rate, their gaps and every bound on them, over the grid of n."""
+    """Exact KL, win rate, their gaps and every bound on them, at whole n and at real ones."""
     input:
         policy="results/policies/{policy}.parquet",
         library=library("workflow/scripts/exact.py"),
     output:
         exact="results/exact/{policy}.parquet",
+        curves="results/curves/{policy}.parquet",
     log:
         "logs/exact/{policy}.log",
     benchmark:
@@ -36,7 +37,8 @@ rule exact:
         mem_mb=500,
         runtime=5,
     params:
-        n=N_GRID,
+        exact=N_GRID,
+        curves=REAL_GRID,
     script:
         "../scripts/exact.py"
 

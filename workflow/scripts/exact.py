@@ -1,4 +1,4 @@
-"""Exact values: KL, win rate, their gaps and every bound on them, over the grid of n."""
+"""Exact values: KL, win rate, their gaps and every bound on them, over the grids of n."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,15 +37,16 @@ DERIVED: Mapping[str, Derived] = {
 }
 """Columns computed from the others."""
 
-COLUMNS: Mapping[str, Columns] = {
-    "exact": {
-        **FORMULAS,
-        "second_moment": kl_estimator_second_moment,
-        "distinct_kl": kl_as_if_distinct,
-        "distinct_estimator": expected_estimator_of_responses,
-        **DERIVED,
-    }
+VALUES: Columns = {
+    **FORMULAS,
+    "second_moment": kl_estimator_second_moment,
+    "distinct_kl": kl_as_if_distinct,
+    "distinct_estimator": expected_estimator_of_responses,
+    **DERIVED,
 }
+
+COLUMNS: Mapping[str, Columns] = {"exact": VALUES, "curves": VALUES}
+"""The same at whole n and, for smooth curves, at real n."""
 
 
 def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
@@ -71,4 +72,6 @@ def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
 
 if __name__ == "__main__":
     with job(snakemake):
-        compute_exact(snakemake.input.policy, snakemake.params.n, snakemake.output.exact)
+        policy, params, output = snakemake.input.policy, snakemake.params, snakemake.output
+        compute_exact(policy, params.exact, output.exact)
+        compute_exact(policy, params.curves, output.curves)

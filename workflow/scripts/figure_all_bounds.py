@@ -9,6 +9,7 @@ from replication.pipeline.io import read_table
 from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
+    LINES,
     Table,
     label_ends,
     letter_panels,
@@ -31,31 +32,62 @@ def _line(colour: str, style: str, width: float = 1.0) -> dict[str, Any]:
     return {"color": COLOURS[colour], "linestyle": style, "linewidth": width}
 
 
-PANELS = {
-    "kl_gap": (
-        Bound("theorem_3_4_delta", r"Theorem 3.4, $\delta$", _line("blue", "--")),
-        Bound("theorem_3_4_renyi", r"Theorem 3.4, $H_2$", _line("blue", "-")),
-        Bound("elementary_delta", r"$n\delta$", _line("grey", "--")),
-        Bound("elementary_renyi", r"$n(n-1)e^{-H_2}$", _line("grey", "-")),
-        Bound("square_root_delta", r"$n\delta/6$", _line("yellow", "--")),
-        Bound("square_root_renyi", r"$n(n-1)e^{-H_2}/6$", _line("yellow", "-.")),
-        Bound("square_root", "square root", _line("yellow", "-", 1.8)),
-        Bound("log_step", "log-step", _line("black", "-.")),
-        Bound("log_sobolev", "log-Sobolev", _line("red", ":")),
-        Bound("sharp_kl_gap_delta", r"sharp, $\delta$", _line("red", "--")),
-        Bound("sharp_kl_gap", "sharp", _line("red", "-", 1.8)),
-        Bound("top_outcome_gap", r"lower, $d_n(\varepsilon_\infty)$", _line("black", ":")),
-        Bound("theorem_3_6_finite", "Theorem 3.6, finite", _line("blue", ":")),
-    ),
-    "win_rate_gap": (
-        Bound("theorem_5_4_delta", r"Theorem 5.4, $\delta$", _line("blue", "--")),
-        Bound("theorem_5_4_renyi", r"Theorem 5.4, $H_2$", _line("blue", "-")),
-        Bound("sharp_win_rate_gap_delta", r"sharp, $\delta$", _line("red", "--")),
-        Bound("sharp_win_rate_gap", "sharp", _line("red", "-", 1.8)),
-    ),
-}
+class Panel(NamedTuple):
+    """Bounds of one kind; the limits of the axis they share, and whether it is logarithmic."""
 
-TITLES = {"kl_gap": "formula minus KL", "win_rate_gap": "$n/(n+1)$ minus win rate"}
+    title: str
+    limits: tuple[float, float]
+    log: bool
+    bounds: tuple[Bound, ...]
+
+
+PANELS = (
+    Panel(
+        r"KL gap, upper bounds: from $\delta$",
+        (0.5, 1e5),
+        True,
+        (
+            Bound("theorem_3_4_delta", "Theorem 3.4", _line("blue", "-")),
+            Bound("elementary_delta", r"$n\delta$", _line("grey", "-")),
+            Bound("square_root_delta", r"$n\delta/6$", _line("yellow", "-")),
+            Bound("sharp_kl_gap_delta", "sharp", _line("red", "-", 1.8)),
+        ),
+    ),
+    Panel(
+        r"from $H_2$ (dashed) or all probabilities",
+        (0.5, 1e5),
+        True,
+        (
+            Bound("theorem_3_4_renyi", "Theorem 3.4", _line("blue", "--")),
+            Bound("elementary_renyi", r"$n(n-1)e^{-H_2}$", _line("grey", "--")),
+            Bound("square_root_renyi", r"$n(n-1)e^{-H_2}/6$", _line("yellow", "--")),
+            Bound("log_sobolev", "log-Sobolev", _line("grey", "-")),
+            Bound("sharp_kl_gap", "sharp", _line("red", "-", 1.8)),
+            Bound("square_root", "square root", _line("yellow", "-")),
+            Bound("log_step", "log-step", _line("black", "-.")),
+        ),
+    ),
+    Panel(
+        "KL gap, lower bounds",
+        (0, 1.05),
+        False,
+        (
+            Bound("theorem_3_6_finite", "Theorem 3.6", _line("blue", "-")),
+            Bound("top_outcome_gap", r"$d_n(\varepsilon_\infty)$", _line("red", "-", 1.8)),
+        ),
+    ),
+    Panel(
+        "win-rate gap, upper bounds",
+        (0.5, 1e3),
+        True,
+        (
+            Bound("theorem_5_4_delta", r"Theorem 5.4, $\delta$", _line("blue", "-")),
+            Bound("theorem_5_4_renyi", r"Theorem 5.4, $H_2$", _line("blue", "--")),
+            Bound("sharp_win_rate_gap_delta", r"sharp, $\delta$", _line("red", "-.")),
+            Bound("sharp_win_rate_gap", "sharp, all", _line("red", "-", 1.8)),
+        ),
+    ),
+)
 
 
 def plot(exact: str, figures: Iterable[str]) -> None:
@@ -66,24 +98,23 @@ def plot(exact: str, figures: Iterable[str]) -> None:
         figures: the files to draw.
     """
     table = read_table(exact)
-    with new_figure(figures, "double", 2.9) as figure:
-        left, right = figure.subplots(1, 2)
-        _plot_panel(left, table, "kl_gap")
-        _plot_panel(right, table, "win_rate_gap")
-        letter_panels((left, right))
+    with new_figure(figures, "double", 4.2) as figure:
+        grid = figure.subplots(2, 2)
+        for axes, panel in zip(grid.flat, PANELS, strict=True):
+            _plot_panel(axes, table, panel)
+        letter_panels(grid.flat)
 
 
-def _plot_panel(axes: Axes, table: Table, gap: str) -> None:
+def _plot_panel(axes: Axes, table: Table, panel: Panel) -> None:
     shown = table["n"] > 1
     n = table["n"][shown]
-    for bound in PANELS[gap]:
-        # a lower bound says nothing where it is negative, which a logarithmic axis leaves out
+    for bound in panel.bounds:
         axes.plot(n, table[f"{bound.column}_over_gap"][shown], **bound.line, label=bound.name)
-    axes.axhline(1, color=COLOURS["black"], linewidth=0.6)
-    use_log_axes(axes, "both")
-    axes.set(xlim=(2, 1000), ylim=(1e-2, 1e5) if gap == "kl_gap" else (0.5, 1e3))
-    label_ends(axes)
-    axes.set(xlabel="number of draws $n$", ylabel="bound over exact gap", title=TITLES[gap])
+    axes.axhline(1, **LINES["reference"])
+    use_log_axes(axes, "both" if panel.log else "x")
+    axes.set(xlim=(2, 1000), ylim=panel.limits, title=panel.title)
+    axes.set(xlabel="number of draws $n$", ylabel="bound over exact gap")
+    label_ends(axes, gap=0.08)
 
 
 if __name__ == "__main__":

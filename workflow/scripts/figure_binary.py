@@ -18,14 +18,14 @@ LARGEST = 1000
 """Beyond this n the curves only go on as they do."""
 
 
-def plot(exact: str, figures: Iterable[str]) -> None:
+def plot(curves: str, figures: Iterable[str]) -> None:
     """Exact KL, its limit and the analytical formula against n.
 
     Args:
-        exact: table of the exact quantities of the binary policy.
+        curves: table of the exact quantities of the binary policy, at real n.
         figures: the files to draw.
     """
-    table = read_table(exact)
+    table = read_table(curves)
     with new_figure(figures, "single", 2.0) as figure:
         axes = figure.subplots()
         for column, (name, line) in SERIES.items():
@@ -34,7 +34,7 @@ def plot(exact: str, figures: Iterable[str]) -> None:
             axes, r"$\log n - (n-1)/n$", (30, 2.43), (-7, 3), color=COLOURS["blue"], align="right"
         )
         label(axes, "exact KL", (60, 0.693), (0, -6))
-        label(axes, r"$\log 2$", (1, 0.693), (3, 5), color="0.4")
+        label(axes, r"limit $\log 2$", (1, 0.693), (3, 5), color="0.4")
         use_log_axes(axes)
         axes.set(xlim=(1, LARGEST), ylim=(0, 6.2))
         axes.set(xlabel="number of draws $n$", ylabel="KL (nats)")
@@ -42,4 +42,4 @@ def plot(exact: str, figures: Iterable[str]) -> None:
 
 if __name__ == "__main__":
     with job(snakemake):
-        plot(snakemake.input.exact, snakemake.output)
+        plot(snakemake.input.curves, snakemake.output)

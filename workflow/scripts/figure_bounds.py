@@ -1,9 +1,10 @@
 """The regime map, and its like for the win rate: a gap and the bounds on it, for all policies."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from replication.pipeline.io import read_table
 from replication.pipeline.job import job
@@ -12,6 +13,7 @@ from replication.pipeline.plotting import (
     LINES,
     Table,
     label,
+    label_line,
     letter_panels,
     new_figure,
     use_log_axes,
@@ -78,47 +80,57 @@ PANELS = {
 
 AXIS = {"kl_gap": "formula minus exact KL (nats)", "win_rate_gap": r"win-rate gap times $n+1$"}
 
+NAMED: Mapping[str, tuple[Any, ...]] = {
+    "zipf_descending": (60, (8, -10)),
+    "geometric_descending": (5e9, (0, -12), "right"),
+}
+"""Policies that stand out: where their names are, as `label_line` takes it."""
+
 FIRST_N = 3
 """The sharp bounds in delta are proved for all whole n from here on."""
 
 
-def plot(gap: str, exact: Iterable[str], figures: Iterable[str]) -> None:
+def plot(gap: str, labels: Mapping[str, str], exact: Iterable[str], figures: Iterable[str]) -> None:
     """A gap against n^2 delta, with the paper's bound, and against n delta, with the sharp one.
 
     Args:
         gap: "kl_gap", or "win_rate_gap", drawn in units of 1/(n+1), the rate of not winning.
+        labels: names of the policies, and what the figure calls them.
         exact: table of the exact quantities of each policy.
         figures: the files to draw.
     """
-    tables = [read_table(path) for path in exact]
+    tables = dict(zip(labels, map(read_table, exact), strict=True))
     with new_figure(figures, "double", 2.5) as figure:
         grid = figure.subplots(1, 2, sharey=True)
         for axes, panel in zip(grid, PANELS[gap], strict=True):
-            for table in tables:
-                _plot_gap(axes, panel, table)
             _decorate(axes, panel)
+            for policy, table in tables.items():
+                line = _plot_gap(axes, panel, table)
+                if axes is grid[0] and policy in NAMED:
+                    label_line(axes, labels[policy], line, *NAMED[policy])
         grid[0].set(ylabel=AXIS[gap], ylim=(1e-9, 1e4))
         letter_panels(grid)
-        label(grid[0], "exact gap, a line\nfor each policy", (0.65, 0.2), fraction=True)
+        label(grid[0], "exact gap, a line\nfor each policy", (0.68, 0.2), fraction=True)
 
 
-def _plot_gap(axes: Axes, panel: Panel, table: Table) -> None:
+def _plot_gap(axes: Axes, panel: Panel, table: Table) -> Line2D:
     shown = table["n"] >= FIRST_N
     x, bound, gap = (table[column][shown] for column in (panel.x, panel.bound, panel.gap))
     axes.plot(x, bound, **LINES[panel.role], label=panel.name, zorder=1)
-    axes.plot(x, gap, color=COLOURS["black"], linewidth=0.6, label="exact gap")
+    (line,) = axes.plot(x, gap, color=COLOURS["black"], linewidth=0.6, label="exact gap")
+    return line
 
 
 def _decorate(axes: Axes, panel: Panel) -> None:
-    use_log_axes(axes, "both")
-    axes.minorticks_off()
+    use_log_axes(axes, "both", fine=False)
     axes.set_xlabel(f"${panel.variable}$")
     axes.axvline(1, **LINES["reference"])
-    label(axes, f"${panel.variable} = 1$", (1, 1e-9), (3, 6), color="0.4")
+    label(axes, f"${panel.variable} = 1$", (1, 3e3), (3, 0), color="0.4")
     text, colour = f"{panel.name}\n${panel.formula}$", LINES[panel.role]["color"]
     label(axes, text, (0.02, 0.9), color=colour, fraction=True)
 
 
 if __name__ == "__main__":
     with job(snakemake):
-        plot(snakemake.params.gap, snakemake.input.exact, snakemake.output)
+        params = snakemake.params
+        plot(params.gap, params.labels, snakemake.input.exact, snakemake.output)

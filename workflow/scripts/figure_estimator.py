@@ -1,57 +1,89 @@
-"""Errors of the paper's estimator against n, policy by policy."""
+"""Errors of the formula and of the paper's estimator against n, a line for each policy."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from textwrap import fill
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 
 from replication.pipeline.io import read_table
 from replication.pipeline.job import job
-from replication.pipeline.plotting import LINES, Table, add_legend, new_figure, use_log_axes
+from replication.pipeline.plotting import (
+    LINES,
+    Table,
+    label_line,
+    letter_panels,
+    new_figure,
+    use_log_axes,
+)
 
-SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "kl_gap": ("formula, error", LINES["formula"]),
-    "rmse": ("estimator, RMSE of a mean", LINES["exact"]),
-    "estimator_bias": ("estimator, bias", LINES["estimator"]),
-}
-"""Columns in the order of drawing: name in the legend and line."""
-
-PER_ROW = 5
-"""Panels side by side."""
-
-TITLE_WIDTH = 26
-"""Characters in a line of a panel's title."""
+__all__ = ["plot"]
 
 
-def plot(labels: Sequence[str], estimates: Sequence[str], figures: Iterable[str]) -> None:
-    """Bias and RMSE of the estimator's mean, and the formula's error, a panel for each policy.
+class Panel(NamedTuple):
+    """An error of every policy; the policies that stand out, and where their names are."""
+
+    column: str
+    title: str
+    line: Mapping[str, Any]
+    named: Mapping[str, tuple[Any, ...]]
+
+
+THIN = {"linestyle": "-", "linewidth": 0.6}
+
+PANELS = (
+    Panel(
+        "kl_gap",
+        "analytical formula",
+        {**LINES["formula"], **THIN},
+        {"geometric_descending": (6e4, (5, -26), "right"), "uniform_10000": (400, (5, -4))},
+    ),
+    Panel(
+        "rmse",
+        "paper's estimator, RMSE of a mean",
+        {**LINES["exact"], **THIN},
+        {"staircase_1e3": (1e3, (0, 6), "center")},
+    ),
+    Panel(
+        "estimator_bias",
+        "paper's estimator, bias",
+        {**LINES["estimator"], **THIN},
+        {"staircase_1e3": (3, (0, 8))},
+    ),
+)
+
+GUIDE = 0.1
+"""In nats: about what the estimator's errors come to."""
+
+
+def plot(labels: Mapping[str, str], estimates: Sequence[str], figures: Iterable[str]) -> None:
+    """The formula's error, and RMSE and bias of the estimator's mean, a line for each policy.
 
     Args:
-        labels: of the policies.
+        labels: names of the policies, and what the figure calls them.
         estimates: table of the simulated estimates of each.
         figures: the files to draw.
     """
-    rows = -(-len(estimates) // PER_ROW)
-    with new_figure(figures, "double", 0.8 + 1.1 * rows) as figure:
-        grid = figure.subplots(rows, PER_ROW, sharex=True, sharey=True, squeeze=False)
-        for axes in grid.flat[len(estimates) :]:
-            axes.set_axis_off()
-        for axes, (name, path) in zip(grid.flat, zip(labels, estimates, strict=True), strict=False):
-            _plot_errors(axes, read_table(path))
-            axes.set_title(fill(name, TITLE_WIDTH), fontsize=7)
-        for axes in grid.flat[max(0, len(estimates) - PER_ROW) : len(estimates)]:
-            axes.tick_params(labelbottom=True)  # the lowest of a column, also above a gap
-        use_log_axes(grid[0, 0], "both", most=4)
-        grid[0, 0].set(xlim=(1, None), ylim=(1e-5, 20))
+    tables = dict(zip(labels, map(read_table, estimates), strict=True))
+    with new_figure(figures, "double", 2.4) as figure:
+        row = figure.subplots(1, len(PANELS), sharex=True, sharey=True)
+        use_log_axes(row[0], "both", most=6)
+        for axes, panel in zip(row, PANELS, strict=True):
+            _plot_errors(axes, panel, tables, labels)
+            axes.axhline(GUIDE, **LINES["reference"])
+        row[0].margins(x=0)
+        row[0].set(ylim=(1e-5, 20), ylabel="error (nats)")
+        letter_panels(row)
         figure.supxlabel("number of draws $n$", fontsize=8)
-        figure.supylabel("error (nats)", fontsize=8)
-        add_legend(figure, grid[0, 0], ncols=4)
 
 
-def _plot_errors(axes: Axes, table: Table) -> None:
-    for column, (name, line) in SERIES.items():
-        axes.plot(table["n"], table[column], **line, label=name)
+def _plot_errors(
+    axes: Axes, panel: Panel, tables: Mapping[str, Table], labels: Mapping[str, str]
+) -> None:
+    for policy, table in tables.items():
+        (line,) = axes.plot(table["n"], table[panel.column], **panel.line, label=panel.title)
+        if policy in panel.named:
+            label_line(axes, labels[policy], line, *panel.named[policy])
+    axes.set(title=panel.title)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from replication.pipeline.plotting import (
     LINES,
     Table,
     add_legend,
+    letter_panels,
     new_figure,
     spread,
     use_log_axes,
@@ -24,7 +25,7 @@ Series = Mapping[str, tuple[str, Mapping[str, Any]]]
 KL: Series = {
     "analytical_kl": ("analytical formula", LINES["formula"]),
     "log_inverse_top_mass": (r"limit $\log(1/\varepsilon_\infty)$", LINES["reference"]),
-    "kl": ("exact", LINES["exact"]),
+    "kl": ("exact", {**LINES["exact"], "linewidth": 2.0}),  # seen on both sides of the estimator
     "expected_estimator": ("estimator, exact mean", LINES["estimator"]),
 }
 EXCESS: Series = {
@@ -34,25 +35,25 @@ EXCESS: Series = {
 
 
 def plot(
-    labels: Sequence[str], exact: Sequence[str], estimates: Sequence[str], figures: Iterable[str]
+    labels: Sequence[str], curves: Sequence[str], estimates: Sequence[str], figures: Iterable[str]
 ) -> None:
     """KL against n and, below it, what formula and estimator exceed it by, for each policy.
 
     Args:
         labels: of the policies.
-        exact: table of the exact quantities of each.
+        curves: table of the exact quantities of each, at real n.
         estimates: table of the simulated estimates of each.
         figures: the files to draw.
     """
     with new_figure(figures, "double", 3.2) as figure:
         grid = figure.subplots(
-            2, len(exact), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
+            2, len(curves), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
         )
-        tables = [(read_table(a), read_table(b)) for a, b in zip(exact, estimates, strict=True)]
+        tables = [(read_table(a), read_table(b)) for a, b in zip(curves, estimates, strict=True)]
         for name, (values, simulated), upper, lower in zip(labels, tables, *grid, strict=True):
             _plot(upper, values, KL)
             _plot_simulated(upper, simulated, "mean")
-            lower.axhline(0, color=COLOURS["black"], linewidth=0.8)
+            lower.axhline(0, **LINES["exact"])
             _plot(lower, values, EXCESS)
             _plot_simulated(lower, simulated, "bias")
             upper.set(title=name)
@@ -61,6 +62,7 @@ def plot(
         top = 1.5 * max(np.max(values["estimator_bias"]) for values, _ in tables)
         grid[1, 0].set(ylabel="above exact (nats)", ylim=(-0.3 * top, top))
         use_log_axes(grid[0, 0], most=4)
+        letter_panels(grid[:, 0])
         figure.supxlabel("number of draws $n$", fontsize=8)
         add_legend(figure, grid[0, 0], ncols=5)
 
@@ -71,7 +73,7 @@ def _plot(axes: Axes, table: Table, series: Series) -> None:
 
 
 def _plot_simulated(axes: Axes, simulated: Table, name: str) -> None:
-    shown = spread(simulated["n"])
+    shown = spread(simulated["n"], 2.5)
     axes.errorbar(
         simulated["n"],
         simulated[name],
@@ -93,7 +95,7 @@ if __name__ == "__main__":
     with job(snakemake):
         plot(
             snakemake.params.labels,
-            snakemake.input.exact,
+            snakemake.input.curves,
             snakemake.input.estimates,
             snakemake.output,
         )

@@ -12,6 +12,7 @@ from replication.pipeline.plotting import (
     LINES,
     Table,
     add_legend,
+    letter_panels,
     new_figure,
     rows_where,
     use_log_axes,
@@ -28,6 +29,9 @@ LEGEND: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "proved_upper": ("proved upper end", PROVED),
 }
 """Columns: name in the legend and line, the lowest first."""
+
+ENTRIES = dict.fromkeys(("proved lower end", "proved upper end"), "ends of the proved interval")
+"""What the legend calls lines that look alike."""
 
 REWARDS = {"log_likelihood": "log-likelihood", "negative_length": "negative length"}
 
@@ -54,13 +58,14 @@ def plot(
                 _plot(above, rows, "")
                 _plot(below, rows, "_gap")
             use_log_axes(upper[0], most=4)
-            upper[0].set(ylabel=f"KL (nats),\n{name}", ylim=(0, 9), xlim=(1, 1e4))
-            use_log_axes(lower[0], "both", most=4)
+            upper[0].set(ylabel=f"KL (nats),\n{name}", ylim=(0, 9), xlim=(2, 1e4))
+            use_log_axes(lower[0], "y", most=4, fine=False)
             lower[0].set(ylabel=f"formula minus KL,\n{name}", ylim=(1e-6, 10))
         for axes, label in zip(grid[0], labels, strict=True):
             axes.set(title=label)
         figure.supxlabel("number of draws $n$", fontsize=8)
-        add_legend(figure, grid[0, 0], ncols=5)
+        letter_panels(grid[:, 0])
+        add_legend(figure, grid[0, 0], ncols=4, entries=ENTRIES)
 
 
 def _plot(axes: Axes, rows: Table, ending: str) -> None:

@@ -10,8 +10,11 @@ from replication.pipeline.io import read_table
 from replication.pipeline.job import job
 from replication.pipeline.plotting import (
     COLOURS,
+    LINES,
     Table,
     add_legend,
+    label,
+    letter_panels,
     new_figure,
     rows_where,
     use_log_axes,
@@ -23,6 +26,11 @@ DRAWS: Mapping[int, Mapping[str, Any]] = {
     256: {"linestyle": "--", "marker": "s"},
 }
 """Values of n that are drawn, and how."""
+
+CONFIDENCE = 0.95
+"""Of the intervals."""
+
+GUIDE: dict[str, Any] = {"color": "0.4", "align": "right"}
 
 
 def plot(
@@ -39,15 +47,19 @@ def plot(
     table = read_table(growth)
     with new_figure(figures, "double", 3.2) as figure:
         grid = figure.subplots(2, len(prompts), sharex=True, sharey="row", squeeze=False)
-        for prompt, label, upper, lower in zip(prompts, labels, *grid, strict=True):
+        for prompt, name, upper, lower in zip(prompts, labels, *grid, strict=True):
             _plot(upper, rows_where(table, prompt=prompt), "rmse")
             _plot(lower, rows_where(table, prompt=prompt), "coverage")
-            lower.axhline(0.95, color=COLOURS["grey"], linewidth=0.6)
-            upper.axhline(NEGLIGIBLE, color=COLOURS["grey"], linewidth=0.6)
-            upper.set_title(label, fontsize=7)
-        use_log_axes(grid[0, 0], "both", most=4)
+            lower.axhline(CONFIDENCE, **LINES["reference"])
+            upper.axhline(NEGLIGIBLE, **LINES["reference"])
+            upper.set_title(name, fontsize=7)
+        use_log_axes(grid[0, 0], most=4)
+        use_log_axes(grid[0, 0], "y", most=4, fine=False)
         grid[0, 0].set(ylabel="RMS error (nats)", ylim=(1e-9, 1))
         grid[1, 0].set(ylabel="coverage", ylim=(-0.03, 1.03))
+        label(grid[0, 0], "negligible below", (70, NEGLIGIBLE), (0, -6), color="0.4")
+        label(grid[1, -1], f"{CONFIDENCE:.0%} asked for", (4000, CONFIDENCE), (0, -6), **GUIDE)
+        letter_panels(grid[:, 0])
         figure.supxlabel("number of candidates $N$", fontsize=8)
         add_legend(figure, grid[0, 0], ncols=4)
 

@@ -12,6 +12,7 @@ from replication.pipeline.plotting import (
     LINES,
     Table,
     add_legend,
+    letter_panels,
     new_figure,
     rows_where,
     use_log_axes,
@@ -49,9 +50,10 @@ def plot(
                 _plot(axes, rows_where(table, prompt=prompt, reward=reward))
             row[0].set(ylabel=f"KL (nats),\n{name}")
         use_log_axes(grid[0, 0], most=3)
-        grid[0, 0].set(xlim=(1, 1e4), ylim=(0, 9))
+        grid[0, 0].set(xlim=(2, 1e4), ylim=(0, 9))
         for axes, label in zip(grid[0], labels, strict=True):
             axes.set_title(label, fontsize=7)
+        letter_panels(grid[:, 0])
         figure.supxlabel("number of draws $n$", fontsize=8)
         add_legend(figure, grid[0, 0], ncols=4)
 

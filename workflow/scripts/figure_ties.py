@@ -12,6 +12,7 @@ from replication.pipeline.plotting import (
     LINES,
     Table,
     add_legend,
+    letter_panels,
     new_figure,
     spread,
     use_log_axes,
@@ -27,7 +28,7 @@ MARKERS: dict[str, Any] = {
 SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "distinct_kl": ("KL, rewards taken for distinct", LINES["rival"]),
     "analytical_kl": ("analytical formula", LINES["formula"]),
-    "kl": ("exact KL, ties merged", LINES["exact"]),
+    "kl": ("exact KL, ties merged", {**LINES["exact"], "linewidth": 1.8}),
     "distinct_estimator": (
         "estimator, response's probability",
         MARKERS | {"color": COLOURS["yellow"], "marker": "s"},
@@ -40,21 +41,22 @@ SERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Columns in the order of drawing: name in the legend and line."""
 
 
-def plot(labels: Sequence[str], exact: Sequence[str], figures: Iterable[str]) -> None:
+def plot(labels: Sequence[str], curves: Sequence[str], figures: Iterable[str]) -> None:
     """KL against n with ties merged and with rewards taken for distinct, for each tied policy.
 
     Args:
         labels: of the policies.
-        exact: table of the exact quantities of each.
+        curves: table of the exact quantities of each, at real n.
         figures: the files to draw.
     """
     with new_figure(figures, "double", 2.3) as figure:
-        panels = figure.subplots(1, len(exact), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, name, path in zip(panels, labels, exact, strict=True):
+        panels = figure.subplots(1, len(curves), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, name, path in zip(panels, labels, curves, strict=True):
             _plot_series(axes, read_table(path))
             axes.set(title=name)
         panels[0].set(xlim=(1, None), ylim=(0, None), ylabel="KL (nats)")
         use_log_axes(panels[0], most=4)
+        letter_panels(panels)
         figure.supxlabel("number of draws $n$", fontsize=8)
         add_legend(figure, panels[0], ncols=3)
 
@@ -62,9 +64,9 @@ def plot(labels: Sequence[str], exact: Sequence[str], figures: Iterable[str]) ->
 def _plot_series(axes: Axes, table: Table) -> None:
     n = table["n"]
     for column, (name, line) in SERIES.items():
-        axes.plot(n, table[column], **line, markevery=spread(n, 2), label=name)
+        axes.plot(n, table[column], **line, markevery=spread(n, 4), label=name)
 
 
 if __name__ == "__main__":
     with job(snakemake):
-        plot(snakemake.params.labels, snakemake.input.exact, snakemake.output)
+        plot(snakemake.params.labels, snakemake.input.curves, snakemake.output)

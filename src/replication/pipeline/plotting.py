@@ -23,7 +23,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
@@ -39,6 +39,7 @@ __all__ = [
     "figure_style",
     "label",
     "label_ends",
+    "label_line",
     "letter_panels",
     "new_figure",
     "rows_where",
@@ -80,6 +81,17 @@ Table = Mapping[str, NDArray[Any]]
 
 MARGIN = 0.02
 """Around each axes, in inches."""
+
+FAR = 12.0
+"""Points between a line and its name from which on it is not seen whose name it is."""
+
+MOST_TICKS = 999
+"""So many that every decade has its minor ticks."""
+
+MINOR_TICKS: Mapping[RcKeyType, Any] = MappingProxyType(
+    {"xtick.minor.visible": True, "ytick.minor.visible": True}
+)
+"""Of the figures; the audit's map, whose axes are names, has none."""
 
 SKIPPED_DEFAULTS = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
 
@@ -175,7 +187,7 @@ def new_figure(
         ...     Path(folder, "a.svg").read_text()[:5]
         '<?xml'
     """
-    with rc_context(figure_style(width, height)):
+    with rc_context({**figure_style(width, height), **MINOR_TICKS}):
         figure = Figure()
         yield figure
         save_figure(figure, paths)
@@ -190,6 +202,7 @@ def label(
     color: str = "black",
     align: Literal["left", "center", "right"] = "left",
     fraction: bool = False,
+    arrowprops: dict[str, Any] | None = None,
 ) -> Annotation:
     """Write `text` beside a point of a line, in place of an entry in a legend.
 
@@ -201,6 +214,7 @@ def label(
         color: of the text.
         align: the side of the text that is at the point.
         fraction: whether the point is a fraction of the axes instead.
+        arrowprops: look of a line from the text to the point, if there is one.
 
     Examples:
         >>> label(Figure().subplots(), "exact", (0.5, 0.5), (0, 4)).get_text()
@@ -216,8 +230,43 @@ def label(
         color=color,
         ha=align,
         va="center",
+        arrowprops=arrowprops,
         path_effects=[withStroke(linewidth=1.5, foreground="white")],
     )
+
+
+def label_line(
+    axes: Axes,
+    text: str,
+    line: Line2D,
+    near: float,
+    offset: tuple[float, float],
+    align: Literal["left", "center", "right"] = "left",
+) -> Annotation:
+    """Write a name beside the point of a line nearest to an abscissa, on a logarithmic scale.
+
+    It is broken after commas, to fit between lines; far from its own, a thin line ties it there.
+
+    Args:
+        axes: where.
+        text: the name.
+        line: which.
+        near: the abscissa, > 0.
+        offset: of the text from the point, in points, to the right and upwards.
+        align: the side of the text that is at the point.
+
+    Examples:
+        >>> axes = Figure().subplots()
+        >>> name = label_line(axes, "a", axes.plot([1, 2, 4], [5, 6, 7])[0], 1.9, (0, 4))
+        >>> [int(each) for each in name.xy]
+        [2, 6]
+    """
+    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    nearest = np.argmin(np.abs(np.log(x / near)))
+    far = np.hypot(*offset) > FAR
+    arrow = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0.0, "shrinkB": 0.0} if far else None
+    name = text.replace(", ", ",\n")
+    return label(axes, name, (x[nearest], y[nearest]), offset, align=align, arrowprops=arrow)
 
 
 def label_ends(axes: Axes, gap: float = 0.05) -> list[Annotation]:
@@ -290,13 +339,16 @@ def letter_panels(panels: Iterable[Axes]) -> None:
         axes.set_title(letter, loc="left", fontweight="bold")
 
 
-def add_legend(figure: Figure, axes: Axes, ncols: int) -> Legend:
+def add_legend(
+    figure: Figure, axes: Axes, ncols: int, entries: Mapping[str, str] | None = None
+) -> Legend:
     """A legend above a figure with one entry for each name, however many lines of axes share it.
 
     Args:
         figure: where it goes.
         axes: whose lines it names.
         ncols: entries side by side.
+        entries: what it calls lines, by their names, if anything else; equal ones are one.
 
     Examples:
         >>> figure = Figure()
@@ -307,19 +359,23 @@ def add_legend(figure: Figure, axes: Axes, ncols: int) -> Legend:
         ['policies']
     """
     handles, names = axes.get_legend_handles_labels()
-    by_name = dict(zip(names, handles, strict=True))
+    called = [(entries or {}).get(name, name) for name in names]
+    by_name = dict(zip(called, handles, strict=True))
     return figure.legend(
         list(by_name.values()), list(by_name), loc="outside upper center", ncols=ncols
     )
 
 
-def use_log_axes(axes: Axes, which: Literal["x", "y", "both"] = "x", most: int = 7) -> None:
+def use_log_axes(
+    axes: Axes, which: Literal["x", "y", "both"] = "x", most: int = 7, fine: bool = True
+) -> None:
     """Make axes logarithmic, with a labelled tick at each decade, or every few of them.
 
     Args:
         axes: the axes.
         which: "x", "y" or "both".
         most: about how many labelled ticks there is room for.
+        fine: whether minor ticks are at each multiple of a decade, not only at each decade.
 
     Examples:
         >>> axes = Figure().subplots()
@@ -333,6 +389,8 @@ def use_log_axes(axes: Axes, which: Literal["x", "y", "both"] = "x", most: int =
         scale("log", nonpositive="mask")
         axis = axes.xaxis if name == "x" else axes.yaxis
         axis.set_major_locator(LogLocator(numticks=most))
+        axis.set_minor_locator(LogLocator(subs=range(1, 10 if fine else 2), numticks=MOST_TICKS))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def spread(n: NDArray[np.float64], ratio: float = 1.5) -> list[int]:
