@@ -30,7 +30,7 @@ REFUSED = {
     "seed: !!int abc": "line 1: 'abc': expected a value of the tag int",
     "seed: !!bool abc": "line 1: 'abc': expected a value of the tag bool",
     "seed: !!binary é": "line 1: 'é': expected a value of the tag binary",
-    f"seed: 0x{'1' * 9000}": "line 1: '0x1111111111...1111111111111': expected a value of the tag int",
+    f"seed: 0x{'1' * 9000}": "1111111': expected a value of the tag int",
     "!!python/object/apply:os.system ['exit 3']": "could not determine a constructor",
     "a: !!python/name:os.system": "line 1: '': expected",
     "a: &a {b: *a}": "its aliases repeat more than",
@@ -107,13 +107,13 @@ def holding_itself() -> dict[str, Any]:
 
 @pytest.mark.parametrize("value", [laughs(), holding_itself()], ids=["laughs", "itself"])
 def test_aliases_of_the_command_line_are_counted(value: object) -> None:
-    with pytest.raises(ValueError, match="--config n_grid: .*more than 100000 entries.*expected"):
+    with pytest.raises(ValueError, match=r"--config n_grid: .*more than 100000 entries.*expected"):
         from_command_line({"n_grid": value})
 
 
 @pytest.mark.parametrize("text", ["2020-13-01", "010", "1:30"])
 def test_an_odd_entry_of_the_command_line_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="--config n_grid: .*expected"):
+    with pytest.raises(ValueError, match=r"--config n_grid: .*expected"):
         from_command_line({"n_grid": {"largest": text}})
 
 

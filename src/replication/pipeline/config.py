@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
 from functools import cache
 from typing import Any, NamedTuple

@@ -138,7 +138,7 @@ def _unfit(node: yaml.Node) -> tuple[int, str] | None:
         return None
     try:
         str(yaml.SafeLoader("").construct_object(node))  # an integer may be too long to be shown
-    except Exception:  # noqa: BLE001
+    except Exception:
         expected = f"expected a value of the tag {node.tag.rpartition(':')[2]}, or a text in quotes"
         return node.start_mark.line + 1, f"{reprlib.repr(node.value)}: {expected}"
     return None
@@ -215,7 +215,7 @@ def _typed(value: object, where: str) -> object:
         return [_typed(entry, where) for entry in value]
     loader = yaml.SafeLoader("")
     tag = loader.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
-    mark = yaml.Mark("", 0, 0, 0, None, None)
+    mark = yaml.Mark("", 0, 0, 0, "", 0)
     node = yaml.ScalarNode(tag, value, mark, mark)
     fault = _odd_number(node) or _unfit(node)
     if fault:

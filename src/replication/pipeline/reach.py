@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from replication.pipeline.grid import integer_grid
 from replication.pipeline.settings import Config, MarkovLanguageModel, Policy, Studies, Study
+from replication.policies.families import LARGEST_SIZE
 from replication.policies.markov_language_model import number_of_sequences
 
 __all__ = ["Need", "needs", "reject_out_of_reach"]
@@ -41,6 +42,10 @@ CLASS_POLICY, CLASS_POOL = 4.0e-2, 8.0e-5
 
 MARGIN = 1.6e-2
 """Seconds of one margin, computed for every inequality."""
+
+
+SIZES = ("size", "small", "passing", "failing")
+"""Parameters that are numbers of responses."""
 
 
 class Need(NamedTuple):
@@ -104,15 +109,14 @@ def needs(config: Config) -> Iterator[Need]:
 
 
 def _responses(policy: Policy) -> int:
-    """How many there are, found without building them."""
+    """How many there are, found without building them; 0 if its family will refuse so many."""
     given = policy.parameters
     if isinstance(given, MarkovLanguageModel):
-        return number_of_sequences(given.vocabulary, given.max_length)
+        number = number_of_sequences(given.vocabulary, given.max_length)
+        return number if number <= LARGEST_SIZE else 0
     counts = given.model_dump()
-    lists = (each for each in counts.values() if isinstance(each, list))
-    return sum(counts.get(name, 0) for name in ("size", "small", "passing", "failing")) + sum(
-        map(len, lists)
-    )
+    listed = sum(len(each) for each in counts.values() if isinstance(each, list))
+    return listed + sum(int(counts.get(name, 0)) for name in SIZES)
 
 
 def _of_policies(config: Config, sizes: dict[str, int], grid: int) -> Iterator[Need]:
@@ -153,15 +157,13 @@ def _of_studies(study: str, studies: Studies, policies: int) -> Iterator[Need]:
     if study == "full":
         chosen["full"] = studies.full
     for name, each in chosen.items():
-        part = f"studies.{name}"
-        draws = (
-            each.repeats * policies * sum(size * _studied(each, size) for size in each.pool_sizes)
-        )
-        candidates = each.repeats * policies * sum(each.pool_sizes)
-        yield Need(part, f"pools of {candidates} candidates", 0, draws * CANDIDATE)
+        part, pools = f"studies.{name}", each.repeats * policies
+        estimated = pools * sum(size * _studied(each, size) for size in each.pool_sizes)
+        what = f"pools of {pools * sum(each.pool_sizes)} candidates"
+        yield Need(part, what, 0, estimated * CANDIDATE)
         seconds = each.class_policies * (CLASS_POLICY + each.repeats * CLASS_POOL)
-        classes = f"{each.repeats} pools of {each.class_policies} class policies"
-        yield Need(part, classes, 0, seconds)
+        what = f"{each.repeats} pools of {each.class_policies} class policies"
+        yield Need(part, what, 0, seconds)
         yield Need(part, f"{each.evaluations} evaluations", 0, each.evaluations * MARGIN)
 
 
