@@ -72,7 +72,9 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__} at {place}: {error!s:.100}"
 
 
-def attack(target: str, calls: int, seed: int, seconds: float) -> tuple[dict[str, int], list[Crash]]:
+def attack(
+    target: str, calls: int, seed: int, seconds: float
+) -> tuple[dict[str, int], list[Crash]]:
     """Attack until so many calls or seconds are spent.
 
     Args:

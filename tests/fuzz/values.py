@@ -1,4 +1,4 @@
-"""Hostile values, and valid input spoilt by them; `random` is any `random.Random`, also hypothesis'."""
+"""Hostile values, and valid input spoilt by them; `random` may be hypothesis' own."""
 
 from __future__ import annotations
 
@@ -51,11 +51,15 @@ def arrays(random: Random) -> Any:  # noqa: ANN401
     if random.randrange(3):
         values = np.array([random.uniform(-3, 3) for _ in range(size)]).reshape(shape)
     else:
-        numbers = [random.choice((0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 1e308)) for _ in range(size)]
+        numbers = [
+            random.choice((0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 1e308)) for _ in range(size)
+        ]
         values = np.array(numbers, float).reshape(shape)
     kind = random.choice(["f8", "f4", "i8", "?", "O", "U8", "c16", "M8[s]", "u1", "list"])
     with np.errstate(all="ignore"):
-        return values.tolist() if kind == "list" else values.astype("i8" if kind[0] == "M" else kind)
+        return (
+            values.tolist() if kind == "list" else values.astype("i8" if kind[0] == "M" else kind)
+        )
 
 
 def arguments(random: Random) -> Any:  # noqa: ANN401
@@ -112,7 +116,14 @@ def _fault(random: Random, parent: Any, key: Any) -> None:  # noqa: ANN401
 PIECES = (
     *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"NaN", b"Infinity", b"-1e999", b"null", b"\n"),
     *(b"[" * 3000, b'{"a":' * 2000, b"1" * 5000, b'"\\ud800"', b",", b'"', b"{", b"}", b"\x1b[2J"),
-    *(b"\x1f\x8b\x08\0", b"PAR1", b"PK\x03\x04", b'"prompt": "x", ', b"&a [*a]", b"!!python/none ''"),
+    *(
+        b"\x1f\x8b\x08\0",
+        b"PAR1",
+        b"PK\x03\x04",
+        b'"prompt": "x", ',
+        b"&a [*a]",
+        b"!!python/none ''",
+    ),
     *(b"__use_yte__: true\n", b": ", b"- ", b"? ", b"<<: *x", b"'", b"\t", b"9" * 400, b"\\u0000"),
 )
 

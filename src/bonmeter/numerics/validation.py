@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -10,6 +12,7 @@ __all__ = [
     "FloatArray",
     "as_integer_n",
     "as_n",
+    "as_number",
     "as_real_array",
     "as_real_vector",
     "as_scalar_n",
@@ -58,6 +61,23 @@ def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
             f"{name} must be a non-empty one-dimensional array, got shape {array.shape}"
         )
     return array
+
+
+def as_number(name: str, value: ArrayLike) -> float:
+    """`value` as a float: one real number, nan and the infinities among them.
+
+    Examples:
+        >>> as_number("level", "0.95")
+        Traceback (most recent call last):
+        ValueError: level = '0.95': expected a number
+    """
+    try:
+        array = as_real_array(name, value)
+    except ValueError:
+        array = np.empty(0)
+    if array.ndim:
+        raise ValueError(f"{name} = {reprlib.repr(value)}: expected a number")
+    return float(array)
 
 
 def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expected: str) -> None:

@@ -146,7 +146,8 @@ def _entry(node: dict[str, Any], key: int | str) -> Any:  # noqa: ANN401 - a sch
         return node["propertyNames"]
     if "properties" in node:
         return node["properties"][key]
-    return node["items"] if "items" in node else next(iter(node["patternProperties"].values()))
+    entries = [node["items"]] if "items" in node else node.get("patternProperties", {}).values()
+    return next(iter(entries), {})
 
 
 def _definition(node: dict[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def read_yaml(path: str | os.PathLike[str]) -> object:
         ...         print(str(error).removeprefix(folder))
         /a.yaml, line 1: the key 'seed' appears again: expected once
     """
-    loader = yaml.SafeLoader(_text(path))
+    text = _text(path)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         line, fault = next(_faults(root), (0, ""))
         content: object = None if root is None or fault else loader.construct_document(root)
