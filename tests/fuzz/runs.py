@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 
 import snakemake.cli
-import snakemake.workflow  # noqa: F401 - imported before the forks, as is all that the targets need
+import snakemake.workflow
 
 from tests.fuzz.targets import config_bytes
 from tests.runs import TINY, configure, copy_project
