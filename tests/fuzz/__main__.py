@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--calls", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=3600.0, help="at most, each target")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="most for each target")
     parser.add_argument("--only", choices=list(TARGETS), action="append")
     given = parser.parse_args()
     crashed = 0

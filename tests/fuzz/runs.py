@@ -51,6 +51,8 @@ def main() -> int:
             kind = judge(code, output)
             counts[kind] += 1
             config.unlink()
+            if number % 100 == 99:
+                print(number + 1, counts, flush=True)
             left = _files(Path(folder)) - before
             if kind == "crashed" or left:
                 print(f"{given.seed} run {number}: {code}, {left}\n{output[-2000:]}", flush=True)

@@ -69,7 +69,7 @@ def _fault(error: ErrorDetails) -> _Fault:
     location, found = error["loc"], error["input"]
     outer, last = location[:-1], location[-1] if location else ""
     match error["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return _unknown_key(outer, last)
         case "missing":
             return _missing_key(outer, last)
