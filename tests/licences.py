@@ -88,9 +88,10 @@ def stated(package: str) -> str:
         about = metadata.metadata(package)
     except metadata.PackageNotFoundError:
         return ELSEWHERE.get(package, "")
-    if expression := about.get("License-Expression"):
+    [expression] = about.get_all("License-Expression") or [""]
+    if expression:
         return str(expression)
-    free = (about.get("License") or "").strip()
+    free = str((about.get_all("License") or [""])[0]).strip()
     if free in ALLOWED or re.fullmatch(r"[\w.-]+( (AND|OR) [\w.-]+)+", free):
         return free
     classifiers = [

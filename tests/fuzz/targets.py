@@ -130,11 +130,11 @@ def policies(random: Random) -> None:
     n = arguments(random)
     random.choice((exact_kl, exact_win_rate, kl_gap_bounds))(policy, n)
     if not random.randrange(50):
-        certify(policy, n, "theorem_3_1")
+        certify("theorem_3_1", policy, n)
 
 
 def _length(values: object) -> int:
-    return len(values) if isinstance(values, list) else int(np.size(values))
+    return len(values) if isinstance(values, list) else int(np.asarray(values, object).size)
 
 
 def _normalised(random: Random) -> list[float]:

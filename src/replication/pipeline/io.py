@@ -118,7 +118,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             table = file.read()
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path}: {reason}: expected a Parquet file, whole as written") from None
     return {
