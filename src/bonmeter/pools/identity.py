@@ -90,7 +90,10 @@ def as_log_probs(values: ArrayLike, precision: float | None) -> LogProbs:
     if precision is not None and not 0 <= as_number("precision", precision) < np.inf:
         raise ValueError(f"precision = {precision!r}: expected a finite number of nats >= 0")
     array, dtype = as_numbers("log_prob", values)
-    value = array.astype(np.float64)
+    try:
+        value = array.astype(np.float64)
+    except OverflowError:
+        raise ValueError("log_prob holds a whole number beyond any: expected one <= 0") from None
     rounding = ALIKE if precision is None else max(precision, ALIKE)
     bad = ~((value <= rounding) & (value > -np.inf)) | (value == STAND_IN)
     expected = (
