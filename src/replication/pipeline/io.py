@@ -119,7 +119,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: {reason}: expected a Parquet file, whole as written") from None
     return {
         name: _to_numpy(name, column.combine_chunks())
