@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -67,16 +65,13 @@ def as_number(name: str, value: ArrayLike) -> float:
     """`value` as a float: one real number, nan and the infinities among them.
 
     Examples:
-        >>> as_number("level", "0.95")
+        >>> as_number("level", [0.9, 0.95])
         Traceback (most recent call last):
-        ValueError: level = '0.95': expected a number
+        ValueError: level has shape (2,): expected one number
     """
-    try:
-        array = as_real_array(name, value)
-    except ValueError:
-        array = np.empty(0)
+    array = as_real_array(name, value)
     if array.ndim:
-        raise ValueError(f"{name} = {reprlib.repr(value)}: expected a number")
+        raise ValueError(f"{name} has shape {array.shape}: expected one number")
     return float(array)
 
 
