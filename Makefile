@@ -1,6 +1,5 @@
 PYTHON ?= python3
 CORES ?= all
-UV_VERSION := 0.13.9
 
 # Extras of pyproject.toml: those of the locked environment, and those that the library's tests need.
 LOCKED := certify cli dev docs logs pipeline test
@@ -16,7 +15,7 @@ SNAKEMAKE := XDG_CACHE_HOME="$$PWD/.snakemake/cache" $(RUN) snakemake --cores $(
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all environment llm test test-lowest lint format bench figures audit study readme report \
-    docs schema lock clean help
+    docs schema fuzz licences lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -24,11 +23,11 @@ all: $(READY) ## set up the environment and run the whole pipeline (the default)
 environment: $(READY) ## only set up the environment, .venv
 
 # Made anew when the lock file changes or an earlier attempt was interrupted.
-$(VENV)/.locked: requirements.txt
+$(VENV)/.locked: requirements.txt requirements-uv.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	@echo "Setting up $(VENV), 1 of 3: an empty environment and its installer"
 	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@echo "Setting up $(VENV), 2 of 3: $$(grep -c == requirements.txt) locked packages, half a minute to a few"
 	$(UV) pip install --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements.txt
 	touch $@
@@ -88,6 +87,13 @@ docs: $(READY) ## build the documentation site, docs/build/index.html; a broken 
 
 schema: $(READY) ## write the schema of config.yaml after a change of its models
 	$(RUN) replication.pipeline.settings > workflow/schemas/config.schema.yaml
+
+fuzz: $(READY) ## a million hostile calls and a thousand hostile configs (half an hour)
+	PYTHONPATH="$(CURDIR)" $(RUN) tests.fuzz
+	PYTHONPATH="$(CURDIR)" $(RUN) tests.fuzz.runs
+
+licences: $(READY) ## write docs/licences.md after a change of the locked packages
+	PYTHONPATH="$(CURDIR)" $(RUN) tests.licences > docs/licences.md
 
 lock: $(READY) ## update requirements.txt after a change of pyproject.toml (UV_ARGS=--upgrade: all of it)
 	$(UV) pip compile --universal --python-version 3.11 $(LOCKED:%=--extra %) --generate-hashes \

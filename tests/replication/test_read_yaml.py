@@ -1,9 +1,13 @@
+import copy
+import os
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 
-from replication.pipeline.config import from_command_line, read_yaml, validate_config
+from replication.pipeline.config import validate_config
+from replication.pipeline.plain_yaml import from_command_line, read_yaml
 from tests.runs import TINY
 
 LAUGHS = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
@@ -22,6 +26,17 @@ REFUSED = {
     "a: &a [*a]": "its aliases repeat more than",
     "[" * 5000 + "]" * 5000: "too deep",
     "a: [1": "expected YAML",
+    "a: 1\nseed: 2020-13-01": "line 2: '2020-13-01': expected a value of the tag timestamp",
+    "seed: !!int abc": "line 1: 'abc': expected a value of the tag int",
+    "seed: !!bool abc": "line 1: 'abc': expected a value of the tag bool",
+    "seed: !!binary é": "line 1: 'é': expected a value of the tag binary",
+    f"seed: 0x{'1' * 9000}": "1111111': expected a value of the tag int",
+    "!!python/object/apply:os.system ['exit 3']": "could not determine a constructor",
+    "a: !!python/name:os.system": "line 1: '': expected",
+    "a: &a {b: *a}": "its aliases repeat more than",
+    "{a: " * 5000 + "}" * 5000: "too deep",
+    "a: b\n---\na: c": "expected YAML",
+    "a: 'x" + "y" * 2_000_000 + "'": "too large",
 }
 
 
@@ -65,15 +80,89 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_yaml(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize("name", ["zero", "null"])
+def test_a_device_is_not_read(name: str) -> None:
+    with pytest.raises(ValueError, match="no regular file: expected a YAML file"):
+        read_yaml(f"/dev/{name}")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ValueError, match="no regular file"):
+        read_yaml(tmp_path / "pipe.yaml")
+
+
+def laughs() -> list[Any]:
+    level: list[Any] = ["1"] * 10
+    for _ in range(9):
+        level = [level] * 10
+    return level
+
+
+def holding_itself() -> dict[str, Any]:
+    mapping: dict[str, Any] = {}
+    mapping["a"] = mapping
+    return mapping
+
+
+@pytest.mark.parametrize("value", [laughs(), holding_itself()], ids=["laughs", "itself"])
+def test_aliases_of_the_command_line_are_counted(value: object) -> None:
+    with pytest.raises(ValueError, match=r"--config n_grid: .*more than 100000 entries.*expected"):
+        from_command_line({"n_grid": value})
+
+
+@pytest.mark.parametrize("text", ["2020-13-01", "010", "1:30"])
+def test_an_odd_entry_of_the_command_line_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"--config n_grid: .*expected"):
+        from_command_line({"n_grid": {"largest": text}})
+
+
 def test_entries_of_the_command_line_have_their_types() -> None:
     given = {"n_grid": {"largest": "10", "x": ["1.5", "true", "a"]}, "seed": 3, "samples": "a.csv"}
     assert from_command_line(given) == {"n_grid": {"largest": 10, "x": [1.5, True, "a"]}}
 
 
-def test_a_simulation_that_fits_no_memory_is_refused_with_its_size() -> None:
-    large = {"selections": 10**9, "repeats": 200}
-    with pytest.raises(ValueError, match=r"simulation: .* take 4,800 GB of memory.*expected"):
-        validate_config(TINY | {"simulation": large})
+def changed(path: str, value: object) -> dict[str, Any]:
+    config = copy.deepcopy(TINY)
+    *above, last = path.split(".")
+    parent: Any = config
+    for key in above:
+        parent = parent[key]
+    parent[last] = value
+    return config
+
+
+LARGE = {"family": "uniform", "label": "u", "standing": "ours", "parameters": {"size": 10**7}}
+BEYOND: dict[str, tuple[str, object, str]] = {
+    "selections": ("simulation.selections", 10**9, "take 240.0 GB of memory and 19"),
+    "means": ("concentration.repeats", 10**6, "20.0 GB of memory"),
+    "pools": ("studies.quick.repeats", 10**6, "hours of one core"),
+    "grid": ("n_grid.largest", 10**30, r"n_grid\.largest = 1"),
+    "certified": ("certification.largest_policy", 10**30, r"largest_policy = 1"),
+    "digits": ("simulation.selections", 10**5000, "a number of very many digits"),
+    "policies": ("policies", {f"u{i}": LARGE for i in range(20)}, "200000000 responses in all"),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "message"), BEYOND.values(), ids=BEYOND)
+def test_what_cannot_be_had_is_refused_with_its_size(
+    path: str, value: object, message: str
+) -> None:
+    start = perf_counter()
+    config = changed(path, value)
+    if path.endswith("repeats"):  # enough responses, and enough candidates
+        config["policies"]["zipf"]["parameters"]["size"] = 1000
+        config["studies"]["quick"]["pool_sizes"] = [512, 10**5]
+    with pytest.raises(ValueError, match=rf"{message}.*expected"):
+        validate_config(config)
+    assert perf_counter() - start < 1
+
+
+def test_a_policy_too_large_to_certify_is_refused() -> None:
+    config = changed("certification.largest_policy", 10**7)
+    config["policies"]["large"] = LARGE
+    with pytest.raises(ValueError, match=r"certification: .*large.* 26\.0 GB of memory.*expected"):
+        validate_config(config)
 
 
 def test_a_label_is_refused_by_its_key() -> None:

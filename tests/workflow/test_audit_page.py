@@ -129,6 +129,14 @@ def pages(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+def test_a_claim_is_one_cell_of_markdown(pages: Path) -> None:
+    lines = (pages / "claims.md").read_text(encoding="utf-8").splitlines()
+    [row] = [line for line in lines if line.startswith("| `hostile` | &lt;script&gt;")]
+    assert "<" not in row
+    assert "](javascript" not in row
+    assert len(re.findall(r"(?<!\\)\|", row)) == 8
+
+
 def test_nothing_in_a_claim_runs(pages: Path) -> None:
     page = parse(pages / "claims.html")
     assert page.tags.count("script") == 1  # the page's own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -382,6 +383,39 @@ def test_code_in_the_config_is_refused_before_it_runs(finished: Path, tmp_path: 
     assert done.returncode != 0
     assert "config.yaml, line 1: the key '__use_yte__'" in done.stdout
     assert not ran.exists()
+
+
+@pytest.mark.parametrize("ending", ["yaml", "json"])
+def test_code_in_another_config_is_refused_before_it_runs(
+    finished: Path, tmp_path: Path, ending: str
+) -> None:
+    path, ran = tmp_path / f"evil.{ending}", tmp_path / "ran"
+    keys = {"__use_yte__": True, "seed": f"?open({str(ran)!r}, 'w').close() or 1"}
+    path.write_text(json.dumps(keys) if ending == "json" else yaml.safe_dump(keys))
+    done = run_snakemake(finished, "--dry-run", "--configfile", str(path))
+    assert done.returncode != 0
+    assert f"evil.{ending}, line 1: the key '__use_yte__'" in done.stdout
+    assert not ran.exists()
+
+
+def test_without_the_profile_the_code_of_a_config_would_run(finished: Path, tmp_path: Path) -> None:
+    path, ran = tmp_path / "evil.yaml", tmp_path / "ran"
+    path.write_text(f"__use_yte__: true\nseed: ?open({str(ran)!r}, 'w').close() or 1\n")
+    run_snakemake(finished, "--dry-run", "--workflow-profile", "none", "--configfile", str(path))
+    assert ran.exists()
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "a: &a {b: *a}", "seed: 2020-13-01", "\0", ""])
+def test_another_config_that_is_none_gives_one_error(
+    finished: Path, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "evil.yaml"
+    path.write_text(text, encoding="utf-8")
+    done = run_snakemake(finished, "--dry-run", "--configfile", str(path))
+    assert done.returncode != 0
+    assert f"WorkflowError:\n{path}" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert len(done.stdout) < 1000
 
 
 def test_an_entry_of_a_mapping_can_be_set_on_the_command_line(finished: Path) -> None:

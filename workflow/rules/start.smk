@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:
-    from replication.pipeline.config import from_command_line, read_yaml
+    from replication.pipeline.plain_yaml import from_command_line, read_yaml
     from replication.pipeline.terminal import ending, show_briefly
 except ImportError as error:
     raise WorkflowError(

@@ -18,6 +18,7 @@ from replication.audit.summary import summarise_audit
 from replication.audit.verdicts import disagreements, worst_cell
 from replication.pipeline.io import atomic_path
 from replication.pipeline.job import job
+from replication.pipeline.pages import cell
 from replication.pipeline.typeset import typeset, typeset_line
 
 SECTIONS = {
@@ -119,7 +120,7 @@ def _environment(templates: str) -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters["margin"] = format_margin
+    environment.filters |= {"margin": format_margin, "cell": cell}
     return environment
 
 

@@ -208,7 +208,7 @@ def quantity(name: str) -> Quantity:
         >>> quantity("elementary_delta").meaning
         'n delta'
     """
-    if name not in QUANTITIES:
+    if not isinstance(name, str) or name not in QUANTITIES:
         raise ValueError(f"quantity = {name!r}: expected one of {', '.join(QUANTITIES)}")
     return QUANTITIES[name]
 

@@ -20,7 +20,7 @@ from bonmeter.certified.enclosures import Enclosure, enclose_ball, enclose_margi
 from bonmeter.certified.formulas import FORMULAS
 from bonmeter.certified.identities import canonical
 from bonmeter.certified.margins import MARGINS
-from bonmeter.numerics.validation import as_n, as_scalar_n
+from bonmeter.numerics.validation import as_n, as_number, as_scalar_n
 from bonmeter.policies.listed import Policy, require_outcomes
 
 __all__ = ["Verdict", "certify", "decide", "enclose"]
@@ -235,6 +235,7 @@ def _as_balls(policy: Policy | BallPolicy) -> BallPolicy:
 
 
 def _as_tolerance(relative_radius: float) -> arb:
-    if not 0 < relative_radius < 1:
+    radius = as_number("relative_radius", relative_radius)
+    if not 0 < radius < 1:
         raise ValueError(f"relative_radius = {relative_radius!r}: expected a number in (0, 1)")
-    return arb(relative_radius)
+    return arb(radius)

@@ -10,13 +10,20 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import typer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Form", "emit", "one_line_problems", "plain_text", "say", "summary_text"]
+__all__ = ["Form", "emit", "one_line_problems", "plain_text", "say", "summary_text", "visible"]
+
+UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+"""Categories of Unicode: control characters, half characters, separators of lines."""
+
+BIDI = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows, and so can disguise it."""
 
 UNUSABLE = 3
 """Exit code where a log or a value cannot be used."""
@@ -38,7 +45,20 @@ def say(line: str) -> None:
         >>> print("seen")
         seen
     """
-    typer.echo(line, err=True)
+    typer.echo(visible(line), err=True)
+
+
+def visible(text: str) -> str:
+    r"""Text whose control characters are written out: a log must not steer the terminal (ours).
+
+    Examples:
+        >>> visible("a\x1b[31mb\nc")
+        'a\\x1b[31mb\nc'
+    """
+    return "".join(
+        ascii(each)[1:-1] if each in BIDI or (category(each) in UNSEEN and each != "\n") else each
+        for each in text
+    )
 
 
 @contextmanager
@@ -66,6 +86,9 @@ def one_line_problems() -> Iterator[None]:
                 raise
             say(f"bonmeter: {error.filename}: {error.strerror}")
             raise typer.Exit(UNUSABLE) from None
+        except MemoryError:
+            say("bonmeter: not enough memory for this log: give it in parts, or fewer columns")
+            raise typer.Exit(UNUSABLE) from None
 
 
 def emit(
@@ -92,7 +115,7 @@ def emit(
     elif form is Form.CSV:
         table.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
-        typer.echo(text())
+        typer.echo(visible(text()))
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.kernels import normalised_gap
-from bonmeter.numerics.validation import FloatArray, as_n, as_real_vector, reject_entries
+from bonmeter.numerics.validation import FloatArray, as_n, as_number, as_real_vector, reject_entries
 
 __all__ = ["Block", "Bracket", "TopPolicy", "kl_bracket", "kl_lower_bound"]
 
@@ -69,6 +69,10 @@ class TopPolicy:
         log_largest_left_out: float | None = None,
         error: float = 0.0,
     ) -> None:
+        log_threshold = as_number("log_threshold", log_threshold)
+        error = as_number("error", error)
+        if log_largest_left_out is None:
+            log_largest_left_out = log_threshold
         if not log_threshold <= 0:
             raise ValueError(f"log_threshold = {log_threshold!r}: expected a logarithm, at most 0")
         if not 0 <= error < np.inf:
@@ -82,9 +86,8 @@ class TopPolicy:
                 f"log_prob: the probabilities sum to {self.mass!r}: expected at most 1"
             )
         self.log_prob = np.sort(listed)[::-1]
-        self.log_threshold, self.error = float(log_threshold), float(error)
-        largest = log_threshold if log_largest_left_out is None else log_largest_left_out
-        self.log_largest_left_out = float(largest)
+        self.log_threshold, self.error = log_threshold, error
+        self.log_largest_left_out = as_number("log_largest_left_out", log_largest_left_out)
 
     @property
     def blocks(self) -> list[Block]:

@@ -13,8 +13,15 @@ SHOWN = 60
 """Characters of an offending value that a message quotes."""
 
 
+LONGEST = 1000
+"""Characters of a message, whatever names the file has."""
+
+
 class LogProblem(ValueError):
     """A log that cannot be read as it is; the message names file, line and field."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]}…")
 
 
 class FieldProblem(ValueError):

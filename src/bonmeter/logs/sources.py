@@ -31,6 +31,15 @@ DECOMPRESS: dict[bytes, Callable[[Any], Any]] = {
 DEEPEST = 8
 """How often a file may be compressed."""
 
+GROWTH = 200
+"""How many times its size a compressed file may have when it is unpacked; logs have at most 50."""
+
+AT_ONCE = 1 << 18
+"""Bytes read at once."""
+
+HARMLESS = 1 << 28
+"""Bytes that a file may have unpacked, whatever its size."""
+
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -87,23 +96,43 @@ def _raw(path: str) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _decompressed(stream: IO[bytes]) -> IO[bytes]:
+class _Counted(io.RawIOBase):
+    """Bytes that are counted; unpacked ones must not be too many for the packed they came from."""
+
+    def __init__(self, stream: IO[bytes], packed: _Counted | None = None) -> None:
+        self.stream, self.packed, self.size = stream, packed, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever can be written
+        count: int = self.stream.readinto(buffer)  # type: ignore[attr-defined]
+        self.size += count
+        if self.packed is not None:
+            _reject_bomb(self.size, self.packed.size)
+        return count
+
+
+def _reject_bomb(size: int, packed: int) -> None:
+    if size > HARMLESS and size > GROWTH * packed:
+        raise OSError(
+            0,
+            f"{packed:,} bytes unpack to {size:,} or more: expected {GROWTH} times as many at most",
+        )
+
+
+def _decompressed(raw: IO[bytes]) -> IO[bytes]:
+    packed = stream = _Counted(raw)
     for _ in range(DEEPEST):
-        buffered = _buffered(stream)
+        buffered = io.BufferedReader(stream, AT_ONCE)
         start = buffered.peek(8)
         if start.startswith(ZSTANDARD):
             raise OSError(0, "it is compressed with zstd: decompress it first")
         opener = next((DECOMPRESS[magic] for magic in DECOMPRESS if start.startswith(magic)), None)
         if opener is None:
             return buffered
-        stream = opener(buffered)
+        stream = _Counted(opener(buffered), packed)
     raise OSError(0, f"it is compressed more than {DEEPEST} times over")
-
-
-def _buffered(stream: IO[bytes]) -> io.BufferedReader:
-    if isinstance(stream, io.BufferedReader):
-        return stream
-    return io.BufferedReader(stream)  # type: ignore[arg-type]
 
 
 def _without_bom(stream: IO[bytes]) -> IO[bytes]:
@@ -142,5 +171,7 @@ def zip_members(stream: IO[bytes]) -> dict[str, bytes]:
         >>> zip_members(io.BytesIO(packed.getvalue()))
         {'a.json': b'{}'}
     """
-    with zipfile.ZipFile(io.BytesIO(stream.read())) as archive:
+    data = stream.read()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        _reject_bomb(sum(member.file_size for member in archive.infolist()), len(data))
         return {name: archive.read(name) for name in sorted(archive.namelist())}

@@ -10,6 +10,7 @@ __all__ = [
     "FloatArray",
     "as_integer_n",
     "as_n",
+    "as_number",
     "as_real_array",
     "as_real_vector",
     "as_scalar_n",
@@ -58,6 +59,20 @@ def as_real_vector(name: str, values: ArrayLike) -> FloatArray:
             f"{name} must be a non-empty one-dimensional array, got shape {array.shape}"
         )
     return array
+
+
+def as_number(name: str, value: ArrayLike) -> float:
+    """`value` as a float: one real number, nan and the infinities among them.
+
+    Examples:
+        >>> as_number("level", [0.9, 0.95])
+        Traceback (most recent call last):
+        ValueError: level has shape (2,): expected one number
+    """
+    array = as_real_array(name, value)
+    if array.ndim:
+        raise ValueError(f"{name} has shape {array.shape}: expected one number")
+    return float(array)
 
 
 def reject_entries(name: str, values: FloatArray, bad: NDArray[np.bool_], expected: str) -> None:

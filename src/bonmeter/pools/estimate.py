@@ -20,6 +20,7 @@ from bonmeter.exact.estimator import kl_estimator
 from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,
+    as_number,
     as_real_array,
     reject_entries,
 )
@@ -235,7 +236,7 @@ def mean_interval(
     reject_entries("estimates", values, ~np.isfinite(values), "a finite number")
     prompts = values.shape[0]
     mean = values.mean(axis=0)
-    low, high = (as_real_array("within", bound) for bound in within)
+    low, high = _ends(within)
     outside = (mean < low - WITHIN) | (mean > high + WITHIN)
     reject_entries("mean of estimates", np.asarray(mean), outside, f"from {low} to {high}")
     error = values.std(axis=0, ddof=1) / np.sqrt(prompts)
@@ -322,7 +323,7 @@ def _shaped(values: FloatArray, lead: tuple[int, ...], n: IntArray) -> FloatArra
 
 
 def _pool_size(pool_size: int) -> int:
-    size = float(as_real_array("pool_size", np.asarray(pool_size).reshape(())))
+    size = as_number("pool_size", pool_size)
     if not (1 <= size <= LARGEST_POOL and size.is_integer()):
         raise ValueError(
             f"pool_size = {pool_size!r}: expected a whole number from 1 to {LARGEST_POOL}"
@@ -330,8 +331,16 @@ def _pool_size(pool_size: int) -> int:
     return int(size)
 
 
+def _ends(within: tuple[ArrayLike, ArrayLike]) -> tuple[FloatArray, FloatArray]:
+    try:
+        low, high = within
+    except (TypeError, ValueError):
+        raise ValueError(f"within = {within!r}: expected two bounds") from None
+    return as_real_array("within", low), as_real_array("within", high)
+
+
 def _level(level: float) -> float:
-    if not 0 < level < 1:
+    if not 0 < as_number("level", level) < 1:
         raise ValueError(f"level = {level!r}: expected a number strictly between 0 and 1")
     return level
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import FloatArray, reject_entries
+from bonmeter.numerics.validation import FloatArray, as_number, reject_entries
 from bonmeter.pools.arguments import as_numbers
 from bonmeter.pools.subsets import IndexArray
 
@@ -87,10 +87,13 @@ def as_log_probs(values: ArrayLike, precision: float | None) -> LogProbs:
         Traceback (most recent call last):
         ValueError: log_prob[0, 1] = -inf: expected a finite natural log-probability <= 0, as a ...
     """
-    if precision is not None and not 0 <= precision < np.inf:
+    if precision is not None and not 0 <= as_number("precision", precision) < np.inf:
         raise ValueError(f"precision = {precision!r}: expected a finite number of nats >= 0")
     array, dtype = as_numbers("log_prob", values)
-    value = array.astype(np.float64)
+    try:
+        value = array.astype(np.float64)
+    except OverflowError:
+        raise ValueError("log_prob holds a whole number beyond any: expected one <= 0") from None
     rounding = ALIKE if precision is None else max(precision, ALIKE)
     bad = ~((value <= rounding) & (value > -np.inf)) | (value == STAND_IN)
     expected = (

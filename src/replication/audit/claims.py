@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from bonmeter.bounds.inequalities import EXAMPLES, PROVED, Inequality
 from replication.audit.function_checks import CHECKS
-from replication.pipeline.config import read_yaml
+from replication.pipeline.plain_yaml import read_yaml
 
 __all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from replication.pipeline.config import read_yaml
+from replication.pipeline.plain_yaml import read_yaml
 
 __all__ = ["Prompt", "Settings", "Source", "load_settings"]
 

@@ -104,7 +104,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a column has a missing value or holds anything else.
+        ValueError: if it is no Parquet file, a column has a missing value or holds anything else.
 
     Examples:
         >>> import tempfile
@@ -113,8 +113,14 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         ...     read_table(f"{folder}/a.parquet")["n"].tolist()
         [1, 2]
     """
-    with pq.ParquetFile(path) as file:
-        table = file.read()
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path}: {reason}: expected a Parquet file, whole as written") from None
     return {
         name: _to_numpy(name, column.combine_chunks())
         for name, column in zip(table.column_names, table.columns, strict=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
 from replication.pipeline.io import atomic_path
 
-__all__ = ["fill", "markers", "update"]
+__all__ = ["cell", "fill", "markers", "update"]
 
 
 def fill(template: str, **values: object) -> str:
@@ -26,7 +27,19 @@ def fill(template: str, **values: object) -> str:
         '4 draws'
     """
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["cell"] = cell
     return environment.from_string(template).render(values)
+
+
+def cell(text: object) -> str:
+    r"""A text as a cell of a table in Markdown: one line, no HTML, no link, no further cell (ours).
+
+    Examples:
+        >>> cell("a | <b> [x](javascript:0)")
+        'a \\| &lt;b&gt; [x]\\(javascript:0)'
+    """
+    escaped = str(text).replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(re.sub(r"\||(?<=\])\(", r"\\\g<0>", escaped).split())
 
 
 def update(page: str, name: str, table: str) -> None:

@@ -10,6 +10,8 @@ config/config.yaml. A family that draws at random takes `rng`; in the config it 
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bonmeter.numerics.validation import FloatArray, as_real_array, as_real_vector, reject_entries
+from bonmeter.numerics.validation import FloatArray, as_number, as_real_vector, reject_entries
 from replication.policies.markov_language_model import (
     draw_language_model,
     enumerate_sequences,
@@ -338,15 +340,15 @@ def random_stream(seed: int, stream: int) -> np.random.Generator:
         stream: number of the stream, >= 0; policies with the same number share their draws.
 
     Raises:
-        ValueError: if a number is negative.
+        ValueError: if one is no whole number, or negative.
 
     Examples:
         >>> random_stream(1, 2).random() == random_stream(1, 2).random()
         True
     """
     for name, number in (("seed", seed), ("stream", stream)):
-        if number < 0:
-            raise ValueError(f"{name} = {number!r}: expected a whole number >= 0")
+        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 0:
+            raise ValueError(f"{name} = {reprlib.repr(number)}: expected a whole number >= 0")
     key = (int.from_bytes(b"policy", "big"), stream)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
@@ -367,21 +369,23 @@ def make_responses(family: str, parameters: Mapping[str, Any], seed: int) -> Res
         [0.75, 0.25]
     """
     _one_of("family", family, FAMILIES)
+    wanted = _parameters(family)
+    if not isinstance(parameters, Mapping) or set(parameters) != set(wanted):
+        names = ", ".join(wanted)
+        raise ValueError(f"parameters = {reprlib.repr(parameters)}: expected those of {names}")
     arguments = dict(parameters)
     if "stream" in arguments:
         arguments["rng"] = random_stream(seed, arguments.pop("stream"))
     return FAMILIES[family](**arguments)
 
 
-def _number(name: str, value: float) -> float:
-    array = as_real_array(name, value)
-    if array.ndim:
-        raise ValueError(f"{name} has shape {array.shape}: expected one number")
-    return float(array)
+def _parameters(family: str) -> list[str]:
+    names = inspect.signature(FAMILIES[family]).parameters
+    return ["stream" if name == "rng" else name for name in names]
 
 
 def _between(name: str, value: float, low: float, high: float, *, closed: bool = False) -> float:
-    number = _number(name, value)
+    number = as_number(name, value)
     if not (low <= number <= high if closed else low < number < high):
         ends = "from {} to {}" if closed else "strictly between {} and {}"
         raise ValueError(f"{name} = {value!r}: expected a number {ends.format(low, high)}")
@@ -389,7 +393,7 @@ def _between(name: str, value: float, low: float, high: float, *, closed: bool =
 
 
 def _count(name: str, value: float, largest: int = LARGEST_SIZE) -> int:
-    number = _number(name, value)
+    number = as_number(name, value)
     if not (1 <= number <= largest and number.is_integer()):
         raise ValueError(f"{name} = {value!r}: expected a whole number from 1 to {largest}")
     return int(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,
     as_n,
+    as_number,
     as_real_vector,
     reject_entries,
 )
@@ -57,15 +59,15 @@ def stream(seed: int, *key: str | float) -> np.random.Generator:
         key: what the stream is for, such as the policy's name and n.
 
     Raises:
-        ValueError: if `seed` is negative.
+        ValueError: if `seed` is no whole number or negative, or a key is neither text nor number.
 
     Examples:
         >>> [int(stream(1, "uniform", n).integers(1000)) for n in (10, 10.0, 11)]
         [648, 648, 188]
     """
-    if seed < 0:
-        raise ValueError(f"seed = {seed!r}: expected a whole number >= 0")
-    text = repr([part if isinstance(part, str) else float(part) for part in key])
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed = {reprlib.repr(seed)}: expected a whole number >= 0")
+    text = repr([part if isinstance(part, str) else as_number("key", part) for part in key])
     words = np.frombuffer(sha256(text.encode()).digest(), dtype="<u4").tolist()
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=words))
 

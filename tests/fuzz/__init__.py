@@ -1,0 +1,1 @@
+"""Hostile input by the million: what is attacked, with what, and the count of what came of it."""
