@@ -52,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(rule: str, library: list[str], read: str, made: str, content: str = "") -> None:
     snakemake = SimpleNamespace(
         rule=rule,
-        wildcards=Names(size="2"),
+        wildcards=Names(size="2", chunk="1"),
         params=Names(seed=1),
         input=Names(data=read, library=library),
         output=Names(out=made),
@@ -88,10 +88,10 @@ def test_nothing_is_wrong_after_a_run(project: Path) -> None:
 
 
 def test_an_entry_says_what_a_job_read_and_made(project: Path) -> None:
-    entry = read_entry("results/manifest/picture.2.json")
-    assert (entry.rule, entry.wildcards, entry.params) == ("picture", {"size": "2"}, {"seed": 1})
+    entry = read_entry("results/manifest/picture.1.2.json")
+    assert (entry.rule, entry.wildcards, entry.params) == ("picture", {"size": "2", "chunk": "1"}, {"seed": 1})
     assert set(entry.code) == {"script.py", "library.py"}
-    table = read_entry("results/manifest/table.2.json")
+    table = read_entry("results/manifest/table.1.2.json")
     assert entry.inputs == table.outputs
     assert entry.versions["python"] == ".".join(map(str, sys.version_info[:3]))
 
@@ -106,10 +106,10 @@ def test_every_flipped_bit_of_an_artifact_is_found(project: Path) -> None:
 
 
 def test_every_flipped_bit_of_an_entry_is_found(project: Path) -> None:
-    path = Path("results/manifest/table.2.json")
+    path = Path("results/manifest/table.1.2.json")
     for place in range(path.stat().st_size):
         flip(path, place)
-        with pytest.raises(ValueError, match=r"table\.2\.json was altered"):
+        with pytest.raises(ValueError, match=r"table\.1\.2\.json was altered"):
             read_entry(path)
         flip(path, place)
     assert isinstance(read_entry(path), Entry)

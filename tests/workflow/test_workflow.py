@@ -26,17 +26,6 @@ from tests.runs import ROOT, TINY, configure, copy_project, planned, run_snakema
 FIGURES = [path.stem for path in (ROOT / "workflow/report").glob("*.rst")]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after a full run. Tests leave it finished."""
-    project = copy_project(tmp_path_factory.mktemp("project"))
-    configure(project, TINY)
-    shutil.rmtree(project / "figures", ignore_errors=True)
-    (project / "logs").mkdir()
-    (project / "logs/terminal.txt").write_text(succeed(project), encoding="utf-8")
-    return project
-
-
 def digests(project: Path, folder: str) -> dict[str, str]:
     files = sorted(path for path in (project / folder).rglob("*") if path.is_file())
     return {

@@ -112,6 +112,15 @@ def largest_study(name):
     return [*full_study(name), f"results/study/{name}_quick.csv"][0]
 
 
+def chunks_of_study(wildcards):
+    """The tables of the jobs that share a study, which count from 1."""
+    chunks = config["studies"][wildcards.size]["chunks"]
+    name = f"{wildcards.study}_{wildcards.size}"
+    return [
+        f"results/study/chunks/{name}_{chunk}_of_{chunks}.parquet" for chunk in range(1, chunks + 1)
+    ]
+
+
 def kept_studies():
     """What says of what the kept studies were made."""
     names = STUDIES if config["study"] == "kept" else ()
@@ -146,6 +155,11 @@ def report_templates():
 def listed(paths):
     """The files of an input, which may be one."""
     return [paths] if isinstance(paths, str) else list(paths)
+
+
+def artifacts(paths):
+    """Those of them that jobs make."""
+    return sorted(str(path) for path in paths if str(path).startswith(("results/", "figures/")))
 
 
 def exhibits():

@@ -13,15 +13,6 @@ wildcard_constraints:
     chunks=r"\d+",
 
 
-def chunks_of_study(wildcards):
-    """The tables of the jobs that share a study, which count from 1."""
-    chunks = config["studies"][wildcards.size]["chunks"]
-    name = f"{wildcards.study}_{wildcards.size}"
-    return [
-        f"results/study/chunks/{name}_{chunk}_of_{chunks}.parquet" for chunk in range(1, chunks + 1)
-    ]
-
-
 rule tradeoffs:
     """Win rate against KL: best-of-n and its rivals, on every policy and as curves without atoms."""
     input:

@@ -8,11 +8,6 @@ if workflow.modifier.is_main_snakefile() and workflow.exec_mode.name == "DEFAULT
         logger.warning(f"{problem}, so it is made again")
 
 
-def artifacts(paths):
-    """Those of them that jobs make."""
-    return sorted(str(path) for path in paths if str(path).startswith(("results/", "figures/")))
-
-
 rule verify:
     """Check every artifact: altered, missing, extra or stale; makes nothing."""
     input:

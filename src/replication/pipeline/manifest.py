@@ -70,7 +70,8 @@ class Entry:
     @property
     def path(self) -> Path:
         """The file of the entry."""
-        return FOLDER / (".".join([self.rule, *self.wildcards.values()]) + ".json")
+        values = [value for _, value in sorted(self.wildcards.items())]
+        return FOLDER / (".".join([self.rule, *values]) + ".json")
 
     def text(self) -> str:
         """The entry as it is written, with a digest of itself."""
