@@ -9,13 +9,12 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 UV := $(RUN) uv --quiet --system-certs
-# Its cache is here, since a home need be neither writable nor there.
-SNAKEMAKE := XDG_CACHE_HOME="$$PWD/.snakemake/cache" $(RUN) snakemake --cores $(CORES)
+SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all environment llm test test-lowest lint format bench figures audit study readme report \
-    docs schema fuzz licences lock clean help
+    docs schema faults fuzz licences lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -75,6 +74,10 @@ audit: $(READY) ## check every claim
 
 study: $(READY) ## run the long studies at full size and keep their results in study/ (an hour)
 	$(SNAKEMAKE) study
+
+# half an hour on idle cores; another folder than the system's with TMPDIR
+faults: $(READY) ## kill fifty runs at random moments and write what came of it into docs/faults.md
+	PYTHONPATH="$(CURDIR)" $(RUN) tests.faults.kills "$$(mktemp -d)"
 
 readme: $(READY) ## bring the tables of the README and docs/ up to date (after a full run)
 	$(SNAKEMAKE) readme exhibits

@@ -75,6 +75,13 @@ def test_a_failed_job_is_named_with_the_end_of_its_log(shown: Terminal, tmp_path
     assert missing not in text
 
 
+def test_what_a_failed_job_says_is_said_once(shown: Terminal) -> None:
+    failed = "RuleException:\nCalledProcessError in file \"a.smk\", line 1:\nCommand 'python a' "
+    assert not show(shown, f"{failed}returned non-zero exit status 1.", logging.ERROR)
+    killed = f"{failed}died with <Signals.SIGKILL: 9>."
+    assert show(shown, killed, logging.ERROR) == f"{killed}\n"
+
+
 def test_a_failed_job_without_a_log_says_so(shown: Terminal) -> None:
     text = show(shown, "", logging.ERROR, **failure(shellcmd="false"))
     assert "by false" in text

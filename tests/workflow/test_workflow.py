@@ -192,8 +192,7 @@ def test_the_environment_of_the_user_changes_nothing_that_is_shown(
     settings = tmp_path / "matplotlibrc"
     settings.write_text(MATPLOTLIBRC, encoding="utf-8")
     (project / "docutils.conf").write_text("[html writers]\ntable_style: borderless\n")
-    places = {"MATPLOTLIBRC": str(settings), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = run_snakemake(project, variables=HOSTILE | places)
+    done = run_snakemake(project, variables=HOSTILE | {"MATPLOTLIBRC": str(settings)})
     assert done.returncode == 0, done.stdout[-8000:]
     assert shown(project) == shown(finished)
     everything = b"".join((project / name).read_bytes() for name in shown(project))

@@ -1,11 +1,15 @@
 """Before all else: are the packages there, what the terminal shows, and may the config be read."""
 
+import os
+import sys
+import tempfile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:
+    from replication.pipeline.lock import RECORD, begin, is_locked, refuse_unlock
     from replication.pipeline.plain_yaml import from_command_line, read_yaml
     from replication.pipeline.terminal import ending, show_briefly
 except ImportError as error:
@@ -31,12 +35,38 @@ def closing(seconds, log=""):
     return ending({str(path) for job in workflow.dag.jobs for path in job.output}, seconds, log)
 
 
+MAIN = workflow.modifier.is_main_snakefile() and workflow.exec_mode.name == "DEFAULT"
+
+
+def hold_folder(message):
+    """Take the folder as Snakemake begins to execute, before it looks at files and locks them."""
+    if str(getattr(message, "event", "")) == "workflow_started":
+        or_end(begin)
+    return True
+
+
+def or_end(hold):
+    """A folder that cannot be had ends Snakemake: all it needs is said in one line."""
+    try:
+        hold(Path.cwd())
+    except (OSError, ValueError) as error:
+        logger.error(str(error))
+        sys.exit(1)
+
+
+if MAIN and not workflow.output_settings.dryrun:
+    logger.addFilter(hold_folder)
+if MAIN and "--unlock" in sys.argv:
+    or_end(refuse_unlock)
+
+# What is made on the way stays here: neither home nor the system's temporary folder is needed.
+for variable, folder in {"TMPDIR": "tmp", "MPLCONFIGDIR": "MPLCONFIGDIR"}.items():
+    os.environ[variable] = os.path.abspath(f".snakemake/{folder}")
+    os.makedirs(os.environ[variable], exist_ok=True)
+tempfile.tempdir = os.environ["TMPDIR"]  # what Snakemake asks for on behalf of the jobs
+
 TERMINAL = None
-if (
-    workflow.modifier.is_main_snakefile()
-    and workflow.exec_mode.name == "DEFAULT"
-    and not (workflow.output_settings.dryrun or workflow.output_settings.verbose)
-):
+if MAIN and not (workflow.output_settings.dryrun or workflow.output_settings.verbose):
     TERMINAL = show_briefly(logger, closing, quiet=bool(workflow.output_settings.quiet))
 
 

@@ -2,8 +2,9 @@
 
 from replication.pipeline.verify import mark_unsound
 
-# What was altered, lost or made of something else is made again wherever it is needed.
-if workflow.modifier.is_main_snakefile() and workflow.exec_mode.name == "DEFAULT":
+# What was altered, lost or made of something else is made again wherever it is needed; a run that
+# is going on is left alone.
+if MAIN and not is_locked(Path(RECORD)):
     for problem in mark_unsound():
         logger.warning(f"{problem}, so it is made again")
 

@@ -18,7 +18,7 @@ from replication.audit.cross_check import (
 from replication.audit.findings import NOT_STUDIED
 from replication.audit.tables import STUDIES, Inputs, Kept, Tables, load_tables
 from replication.audit.verdicts import audit_claims, disagreements
-from replication.pipeline.io import atomic_path
+from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
 from replication.pipeline.verify import damaged, read_entries, upstream
 
@@ -52,7 +52,7 @@ def gate(
     wrong = [
         *altered(written),
         *contradictions(evidence, policies, checks, certification),
-        *([] if table.equals(pd.read_parquet(written)) else [f"{written}: not what follows"]),
+        *([] if table.equals(read_frame(written)) else [f"{written}: not what follows"]),
         *disagreements(table),
     ]
     if wrong:
@@ -78,7 +78,7 @@ def contradictions(
     estimates = dict(list(evidence.tables["estimates"].groupby("policy")))
     cells = dict(list(evidence.cells.groupby("policy")))
     for name, path in policies.items():
-        responses = pd.read_parquet(path)
+        responses = read_frame(path)
         policy = Policy(responses.log_prob.to_numpy(), responses.reward.to_numpy())
         small = len(policy) <= certification["largest_policy"]
         yield from check_normalised(name, responses.log_prob.to_numpy())

@@ -16,7 +16,7 @@ from replication.audit.overview import draw_overview, worst_margins
 from replication.audit.recompute import command
 from replication.audit.summary import summarise_audit
 from replication.audit.verdicts import disagreements, worst_cell
-from replication.pipeline.io import atomic_path
+from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
 from replication.pipeline.pages import cell
 from replication.pipeline.typeset import typeset, typeset_line
@@ -51,7 +51,7 @@ def write_report(
     claims: str, cells: str, schema: str, templates: str, project: str, outputs: Mapping[str, str]
 ) -> None:
     """Write the forms of the report; `project` is the root, relative to the current folder."""
-    table, decided = pd.read_parquet(claims), pd.read_parquet(cells)
+    table, decided = read_frame(claims), read_frame(cells)
     environment = _environment(templates)
     above = posixpath.normpath(posixpath.join("../..", project))
     theory = Path(project, "docs/theory.md").read_text(encoding="utf-8")

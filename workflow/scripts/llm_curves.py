@@ -15,7 +15,7 @@ from bonmeter.pools.win_rates import estimate_win_rate
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
 from replication.pipeline.columns import Columns, Derived, derive
-from replication.pipeline.io import write_table
+from replication.pipeline.io import read_frame, write_table
 from replication.pipeline.job import job
 from replication.studies.proved import gap_to_formula, middle_or_estimate
 
@@ -66,7 +66,7 @@ def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str)
     """
     settings = load_settings(config)
     grid = np.array([k for k in n if k <= LARGEST_N])
-    listed = dict(iter(pd.read_parquet(found).groupby(["prompt", "temperature"])))
+    listed = dict(iter(read_frame(found).groupby(["prompt", "temperature"])))
     parts = []
     for key, pool in read_pools(pools).groupby(["prompt", "temperature"]):
         prompt, temperature = key

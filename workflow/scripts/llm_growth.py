@@ -11,7 +11,7 @@ from bonmeter.pools.estimate import Interval, kl_interval
 from replication.llm.settings import load_settings
 from replication.llm.tables import read_pools
 from replication.pipeline.columns import Columns
-from replication.pipeline.io import write_table
+from replication.pipeline.io import read_frame, write_table
 from replication.pipeline.job import job
 from replication.studies.proved import bias, coverage, distance, rmse
 
@@ -47,7 +47,7 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
     """
     settings = load_settings(config)
     candidates = read_pools(pools).query("temperature == 1")
-    listed = pd.read_parquet(found).query("temperature == 1").groupby("prompt")
+    listed = read_frame(found).query("temperature == 1").groupby("prompt")
     rows = []
     for prompt, pool in candidates.groupby("prompt"):
         log_prob = listed.get_group(prompt)["log_prob"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from replication.llm.settings import Settings, load_settings
-from replication.pipeline.io import atomic_path
+from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
 
 Key = tuple[str, float]
@@ -47,7 +47,7 @@ def keep(
 
 
 def _stacked(paths: Mapping[Key, str]) -> pd.DataFrame:
-    tables = {key: pd.read_parquet(path) for key, path in paths.items()}
+    tables = {key: read_frame(path) for key, path in paths.items()}
     whole = pd.concat(tables, names=["prompt", "temperature"])
     return whole.droplevel(-1).reset_index()
 

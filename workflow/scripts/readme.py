@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from replication.pipeline.io import read_frame
 from replication.pipeline.job import job
 from replication.pipeline.pages import fill, update
 
@@ -52,7 +53,7 @@ def render(claims: pd.DataFrame, template: str) -> str:
 def update_claims(claims: str, claims_template: str, readme: str) -> None:
     """The table of claims in a page."""
     template = Path(claims_template).read_text(encoding="utf-8")
-    update(readme, "claims", render(pd.read_parquet(claims), template))
+    update(readme, "claims", render(read_frame(claims), template))
 
 
 def update_study(study: str, study_template: str, page: str) -> None:

@@ -10,14 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from replication.audit.summary import summarise_audit
 from replication.audit.verdicts import disagreements
 from replication.pipeline.captions import read_caption
-from replication.pipeline.io import atomic_path
+from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
 from replication.pipeline.pages import fill
 from replication.pipeline.plotting import WIDTHS
@@ -50,7 +49,7 @@ def write_page(
         benchmarks: folder of the times measured.
         output: the page.
     """
-    table = pd.read_parquet(claims)
+    table = read_frame(claims)
     environment = Environment(
         loader=FileSystemLoader(templates),
         autoescape=select_autoescape(["jinja"]),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
+from replication.pipeline.io import read_frame
 from replication.pipeline.manifest import fingerprint
 
 __all__ = ["STALE", "STUDIES", "Inputs", "Kept", "Tables", "differences", "load_tables"]
@@ -72,11 +73,11 @@ def load_tables(policies: Sequence[str], inputs: Inputs, kept: Mapping[str, Kept
     tables = {
         "exact": _of_policies(policies, inputs.exact),
         "estimates": _of_policies(policies, inputs.estimates),
-        "concentration": pd.read_parquet(inputs.concentration),
-        "curves": pd.read_parquet(inputs.curves),
-        "rivals": pd.read_parquet(inputs.rivals),
-        "language_model": pd.read_parquet(inputs.language_model),
-        "language_model_growth": pd.read_parquet(inputs.language_model_growth),
+        "concentration": read_frame(inputs.concentration),
+        "curves": read_frame(inputs.curves),
+        "rivals": read_frame(inputs.rivals),
+        "language_model": read_frame(inputs.language_model),
+        "language_model_growth": read_frame(inputs.language_model_growth),
     }
     absent = {}
     for name in STUDIES:
@@ -130,8 +131,7 @@ def _flat(made_of: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_policies(policies: Sequence[str], paths: Sequence[str]) -> pd.DataFrame:
     tables = [
-        pd.read_parquet(path).assign(policy=name)
-        for name, path in zip(policies, paths, strict=True)
+        read_frame(path).assign(policy=name) for name, path in zip(policies, paths, strict=True)
     ]
     return pd.concat(tables, ignore_index=True)
 

@@ -12,20 +12,32 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["atomic_path", "read_table", "save_csv", "write_csv", "write_table"]
+from replication.pipeline.orphans import refuse_strangers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    *("DamagedFileError", "atomic_path", "read_frame", "read_table", "reading"),
+    *("save_csv", "write_csv", "write_table"),
+]
 
 DIGITS = 5
 """Significant digits of a table kept as text; of standard errors, two."""
 
 DECIMALS = 12
 """Beyond them, in nats, is rounding, which differs between machines."""
+
+
+class DamagedFileError(ValueError):
+    """A file that does not hold what it should, as its message says."""
 
 
 @contextmanager
@@ -40,7 +52,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         The path to write to.
 
     Raises:
-        FileNotFoundError: if nothing was written there.
+        OSError: if the file cannot be written: it names `path`, not the temporary one.
+        RuntimeError: if a later run of the pipeline has begun.
 
     Examples:
         >>> import tempfile
@@ -55,7 +68,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     try:
         yield temporary
+        refuse_strangers()
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in {None, str(temporary)}:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -103,8 +121,9 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         name -> array, in the order of the file; numbers are read-only views of the file's buffers.
 
     Raises:
+        DamagedFileError: if it is not a whole Parquet file.
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no Parquet file, a column has a missing value or holds anything else.
+        ValueError: if a column has a missing value or holds anything else.
 
     Examples:
         >>> import tempfile
@@ -113,18 +132,65 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         ...     read_table(f"{folder}/a.parquet")["n"].tolist()
         [1, 2]
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path}: {reason}: expected a Parquet file, whole as written") from None
+    with reading(path), pq.ParquetFile(path) as file:
+        table = file.read()
     return {
         name: _to_numpy(name, column.combine_chunks())
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
+
+
+def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The same as a frame of pandas, which may have missing values.
+
+    Args:
+        path: a Parquet file.
+
+    Returns:
+        A row for each of the table.
+
+    Raises:
+        DamagedFileError: if it is not a whole Parquet file.
+        FileNotFoundError: if there is no such file.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_table({"n": [1, 2]}, f"{folder}/a.parquet")
+        ...     read_frame(f"{folder}/a.parquet").n.tolist()
+        [1, 2]
+    """
+    import pandas as pd  # as said above, not in every job
+
+    with reading(path):
+        return pd.read_parquet(path)
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Whatever is wrong with a Parquet file, the error names the file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DamagedFileError: in place of another error, unless there is no such file.
+
+    Examples:
+        >>> with reading("a.parquet"):  # doctest: +ELLIPSIS
+        ...     raise pa.ArrowInvalid("no footer")
+        Traceback (most recent call last):
+        replication.pipeline.io.DamagedFileError: a.parquet: no footer: expected a Parquet file...
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DamagedFileError(
+            f"{os.fspath(path)}: {reason}: expected a Parquet file, whole as written"
+        ) from None
 
 
 def write_csv(table: Mapping[str, Iterable[object]], path: str | os.PathLike[str]) -> None:

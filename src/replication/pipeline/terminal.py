@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,8 +20,14 @@ ROUTINE = (
     *("Building DAG of jobs", "Using shell: ", "Provided cores: ", "Provided resources: "),
     *("Rules claiming more threads", "Select jobs to execute", "Execute ", "Elapsed time: "),
     *("Complete log(s): ", "Shutting down, this might", "Exiting because a job execution failed"),
+    "Assuming unrestricted shared filesystem usage",
 )
 """How messages begin that a reader of the terminal does not need."""
+
+FAILED = re.compile(
+    r"RuleException:\nCalledProcessError in .* returned non-zero exit status 1\.", re.S
+)
+"""The message before that of a failed job, which adds nothing to it."""
 
 SILENT = frozenset(
     {"workflow_started", "shellcmd", "job_started", "resources_info", "rulegraph", "group_info"}
@@ -99,7 +106,7 @@ class Terminal(logging.Handler):
 
     def _message(self, record: logging.LogRecord) -> None:
         text = record.getMessage() if record.msg else ""
-        if text and not text.startswith(ROUTINE):
+        if text and not text.startswith(ROUTINE) and not FAILED.fullmatch(text.strip()):
             self._write(text)
         if text.startswith("Nothing to be done"):
             self._write(self.closing(self.seconds()))
