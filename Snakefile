@@ -25,6 +25,11 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/samples.smk"
 
 
+for each in workflow.rules:
+    if scripts := scripts_of(each):
+        each.set_params(packages=packages(scripts))
+
+
 rule all:
     default_target: True
     input:

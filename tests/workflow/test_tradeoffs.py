@@ -10,13 +10,14 @@ import pytest
 
 from bonmeter.exact.rivals import best_of_poisson, soft_best_of_n, top_k
 from bonmeter.exact.tradeoff import best_of_n_tradeoff, optimal_kl
-from bonmeter.exact.values import exact_kl, exact_win_rate
+from bonmeter.exact.values import exact_kl, exact_win_rate, win_rate_gap
 from bonmeter.policies.listed import Policy
 from replication.pipeline.io import read_table, write_table
 from workflow.scripts import tradeoffs
 
 DRAWS, SOFTNESS = (4, 16, 64), 0.3
 LOG_PROB, REWARD = np.log([0.5, 0.3, 0.2]), np.array([0.0, 3.0, 5.0])
+EXACT = {"kl": exact_kl, "win_rate": exact_win_rate, "win_rate_gap": win_rate_gap}
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +42,14 @@ def test_parameters_are_those_of_n(rivals: dict[str, np.ndarray]) -> None:
             "top_k": top_k(n, 2, policy),
             "soft_best_of_n": soft_best_of_n(int(n), SOFTNESS * 5.0, policy),
         }
-        assert kl == expected[method].kl
+        assert kl == pytest.approx(expected[method].kl, rel=1e-9)
 
 
 def test_script_compares_policies_with_the_optimum(tmp_path: Path) -> None:
     names, n = ["binary", "staircase"], np.array([1.0, 2.0, 1000.0])
     policies = [Policy.from_probabilities(p) for p in ([0.5, 0.5], [0.9, 0.09, 0.01])]
     for name, policy in zip(names, policies, strict=True):
-        table = {"n": n, "kl": exact_kl(policy, n), "win_rate": exact_win_rate(policy, n)}
+        table = {name: of(policy, n) for name, of in EXACT.items()} | {"n": n}
         write_table(table, tmp_path / f"{name}.parquet")
         responses = {"log_prob": policy.log_mass, "reward": policy.reward}
         write_table(responses, tmp_path / f"{name}_responses.parquet")
@@ -64,10 +65,10 @@ def test_script_compares_policies_with_the_optimum(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.isnan(found["excess"]), found["n"] == 1)
     above = found["n"] > 1
     np.testing.assert_allclose(
-        (found["optimal_kl"] * (1 + found["excess"]))[above], found["kl"][above], rtol=1e-15
+        (found["optimal_kl"] * (1 + found["excess"]))[above], found["kl"][above], rtol=1e-9
     )
     assert np.all(found["excess"][above] > 0)
-    assert found["optimal_kl"][1] == pytest.approx(float(optimal_kl(0.625)), rel=1e-14)
+    assert found["optimal_kl"][1] == pytest.approx(float(optimal_kl(0.625)), rel=1e-9)
 
 
 def test_script_compares_rivals_on_policies(tmp_path: Path) -> None:
@@ -102,7 +103,9 @@ def test_script_tabulates_every_method(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.isnan(found["win_rate"]), found["method"] == "blockwise_bound")
     np.testing.assert_array_equal(np.isnan(found["draws"]), found["method"] == "tilted")
     known = ~np.isnan(found["win_rate"])
-    win_rate, kl = np.maximum(found["win_rate"][known], 0.5), found["kl"][known]
+    win_rate = np.maximum(found["win_rate"][known] - 1e-10, 0.5)  # so far it is rounded
+    kl = found["kl"][known]
     assert np.all(kl >= optimal_kl(win_rate) * (1 - 1e-9) - 1e-14)
     again = best_of_n_tradeoff(found["parameter"][found["method"] == "best_of_n"])
-    np.testing.assert_array_equal(again.kl, found["kl"][found["method"] == "best_of_n"])
+    of_n = found["kl"][found["method"] == "best_of_n"]
+    np.testing.assert_allclose(of_n, again.kl, rtol=1e-9)

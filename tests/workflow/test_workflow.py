@@ -262,6 +262,54 @@ def test_editing_the_words_of_a_claim_only_reruns_the_audit(finished: Path) -> N
     assert rerun == {"claims", "audit_report", "audit_gate", "notebook", "report_page"}
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("label", {"draw_estimator_errors", "draw_ties", "report_page"}), ("standing", set())],
+)
+def test_editing_what_a_policy_is_called_reruns_what_shows_it(
+    finished: Path, key: str, expected: set[str]
+) -> None:
+    config = copy.deepcopy(TINY)
+    config["policies"]["tiny_verifier"][key] = "exact"
+    configure(finished, config)
+    try:
+        assert set(planned(finished)) == expected
+    finally:
+        configure(finished, TINY)
+
+
+def after_locking(finished: Path, package: str) -> set[str]:
+    """Rules that another version of a package in the lock makes Snakemake plan."""
+    path = finished / "requirements.txt"
+    original = path.read_text(encoding="utf-8")
+    edited = re.sub(rf"(?m)^{package}==[^ ]+", f"{package}==999", original)
+    assert edited != original
+    path.write_text(edited, encoding="utf-8")
+    try:
+        return set(planned(finished))
+    finally:
+        path.write_text(original, encoding="utf-8")
+
+
+def test_an_edit_of_the_lock_reruns_what_the_package_can_change(finished: Path) -> None:
+    everything = after_locking(finished, "numpy")
+    assert {"policy", "exact", "adversary", "claims", "draw_ties", "notebook"} <= everything
+    drawing = after_locking(finished, "pillow")  # which matplotlib needs
+    assert {"draw_ties", "notebook", "report_page"} <= drawing
+    assert drawing.isdisjoint({"policy", "exact", "estimates", "checks"})
+    assert after_locking(finished, "jupytext") == {"notebook"}
+    assert after_locking(finished, "pytest") == set()
+
+
+def test_an_upgrade_without_the_lock_reruns_as_much(finished: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "jupytext-999.dist-info"
+    newer.mkdir()
+    (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: jupytext\nVersion: 999\n")
+    first = os.pathsep.join([str(tmp_path), str(finished / "src")])
+    done = run_snakemake(finished, "--dry-run", packages=first)
+    assert re.search(r"^notebook +4$", done.stdout, re.M), done.stdout[-3000:]
+
+
 def test_figures_are_drawn_again_byte_for_byte(finished: Path) -> None:
     first = digests(finished, "figures")
     shutil.rmtree(finished / "figures")

@@ -13,7 +13,7 @@ from replication.audit.claims import InequalityCheck, load_claims, reject_unknow
 from replication.llm.settings import load_settings
 from replication.pipeline.config import validate_config
 from replication.pipeline.grid import integer_grid, real_grid
-from replication.pipeline.provenance import code_digest, library_modules
+from replication.pipeline.provenance import code_digest, library_modules, package_versions
 
 # Snakemake writes it into shell commands as it is, also where the folder's name has a quote.
 if Path(sys.executable).exists():
@@ -72,6 +72,19 @@ def in_project(path):
 def library(script):
     """The library modules a script runs on: an edit of one must rerun the rule."""
     return [local(os.path.relpath(module)) for module in library_modules(ROOT / script)]
+
+
+def scripts_of(each):
+    """What a rule of ours runs, notebooks included; nothing of a workflow that uses this one."""
+    script = ROOT / "workflow/scripts" / os.path.basename(each.script or "")
+    notebooks = ROOT.glob("notebooks/*.py") if script.name == "notebook.py" else ()
+    return [script, *sorted(notebooks)] if script.is_file() else []
+
+
+def packages(scripts):
+    """Versions of what scripts run on: where one changes, results may."""
+    modules = [module for script in scripts for module in library(script)]
+    return package_versions([*scripts, *modules], ROOT / "requirements.txt")
 
 
 def of_family(family):

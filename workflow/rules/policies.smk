@@ -15,7 +15,8 @@ rule policy:
     benchmark:
         "logs/benchmarks/policies/{policy}.tsv"
     params:
-        policy=lookup(dpath="policies/{policy}", within=config),
+        family=lookup(dpath="policies/{policy}/family", within=config),
+        parameters=lookup(dpath="policies/{policy}/parameters", within=config),
         seed=config["seed"],
     script:
         "../scripts/policies.py"
@@ -67,7 +68,6 @@ rule checks:
     """The verdict on every claimed inequality at every n."""
     input:
         policy="results/policies/{policy}.parquet",
-        exact="results/exact/{policy}.parquet",
         library=library("workflow/scripts/checks.py"),
     output:
         checks="results/checks/{policy}.parquet",
@@ -80,6 +80,7 @@ rule checks:
         runtime=5,
     params:
         name="{policy}",
+        n=N_GRID,
         checks=CHECKS,
         certification=config["certification"],
     script:

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from bonmeter.bounds.evaluate import float_quantities
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import Cell, check_policy
 from replication.audit.claims import InequalityCheck
+from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job
 
@@ -15,7 +17,7 @@ from replication.pipeline.job import job
 def check_bounds(
     name: str,
     policy: str,
-    exact: str,
+    n: Sequence[float],
     checks: Mapping[str, Mapping[str, Any]],
     certified_n: Sequence[float],
     largest_certified: int,
@@ -23,20 +25,23 @@ def check_bounds(
 ) -> None:
     """Write one row per claim and n: both sides, the margin, the verdict and its method.
 
+    Sides are computed anew: those in the exact table have lost the digits that verdicts rest on.
     A further column holds the number of outcomes, tied responses being one.
     """
     responses = read_table(policy)
     reference = Policy(responses["log_prob"], responses["reward"])
+    order = np.asarray(n, dtype=np.float64)
     cells = check_policy(
         name,
         reference,
         {claim: InequalityCheck(**check) for claim, check in checks.items()},
         certified_n,
-        read_table(exact),
+        {"n": order} | float_quantities(reference, order),
         largest_certified,
     )
     columns = dict(zip(Cell._fields, map(list, zip(*cells, strict=True)), strict=True))
-    write_table(columns | {"outcomes": np.full(len(cells), len(reference))}, output)
+    columns["outcomes"] = [len(reference)] * len(cells)
+    write_table(claimed(columns, exact={"margin_lower", "margin_upper"}), output)
 
 
 if __name__ == "__main__":
@@ -44,7 +49,7 @@ if __name__ == "__main__":
         check_bounds(
             snakemake.params.name,
             snakemake.input.policy,
-            snakemake.input.exact,
+            snakemake.params.n,
             snakemake.params.checks,
             snakemake.params.certification["n"],
             snakemake.params.certification["largest_policy"],

@@ -6,6 +6,7 @@ import numpy as np
 
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
+from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job
 from replication.studies.derived import two_standard_errors
@@ -36,7 +37,7 @@ def estimate(
 ) -> None:
     """Write one row per n: the errors over repeats beside the exact expectation and the formula."""
     responses, values = read_table(policy), read_table(exact)
-    errors = simulate_kl_estimator(
+    simulated = simulate_kl_estimator(
         Policy(responses["log_prob"], responses["reward"]),
         values["n"],
         selections=selections,
@@ -47,10 +48,11 @@ def estimate(
     counts = {"selections": selections, "repeats": repeats}
     table = (
         {column: values[column] for column in COPIED}
-        | errors._asdict()
+        | simulated._asdict()
         | {count: np.full(values["n"].size, value) for count, value in counts.items()}
     )
-    write_table(table | derive(DERIVED, table), output)
+    errors = {"estimator_bias", *EstimatorErrors._fields, *DERIVED}
+    write_table(claimed(table | derive(DERIVED, table), differences=errors), output)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
+from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job
 from replication.studies.derived import (
@@ -67,7 +68,8 @@ def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
         else values["expected_estimator"]
     )
     table = {"n": np.asarray(n, dtype=np.float64)} | values
-    write_table(table | derive(DERIVED, table), output)
+    table |= derive(DERIVED, table)
+    write_table(claimed(table, differences={"estimator_bias"}), output)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_table, save_csv, write_csv, write_table
 from replication.pipeline.job import job
 from replication.studies.chunks import Table, in_order
-from replication.studies.errors import gather
+from replication.studies.errors import Errors, gather
 
 __all__ = ["STUDIES", "save_exactly"]
 
@@ -33,5 +34,6 @@ if __name__ == "__main__":
     with job(snakemake):
         study = STUDIES[snakemake.wildcards.study]
         tables = [read_table(path) for path in snakemake.input.chunks]
-        write_table(study.gather(tables), snakemake.output.parquet)
+        table = claimed(study.gather(tables), differences=Errors._fields)
+        write_table(table, snakemake.output.parquet)
         study.save(snakemake.output.parquet, snakemake.output.csv)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from bonmeter.bounds.evaluate import RELATIVE_ERROR
 from bonmeter.bounds.formulas import FORMULAS
 from bonmeter.certified.top import certify_kl_bracket
 from bonmeter.exact.top import TopPolicy, kl_lower_bound
@@ -15,6 +16,7 @@ from bonmeter.pools.win_rates import estimate_win_rate
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
 from replication.pipeline.columns import Columns, Derived, derive
+from replication.pipeline.digits import claimed, enclosure
 from replication.pipeline.io import read_frame, write_table
 from replication.pipeline.job import job
 from replication.studies.proved import gap_to_formula, middle_or_estimate
@@ -76,7 +78,8 @@ def tabulate(config: str, pools: str, found: str, n: Sequence[int], output: str)
                 curves = _curves(pool, listed[key], name, settings, grid)
                 parts.append(pd.DataFrame(keys | {"n": grid} | curves))
     table = pd.concat(parts)
-    write_table({str(name): column.to_numpy() for name, column in table.items()}, output)
+    columns = {str(name): column.to_numpy() for name, column in table.items()}
+    write_table(claimed(columns, differences={*ESTIMATES, *DERIVED}, exact=PROVED), output)
 
 
 def _curves(
@@ -123,7 +126,8 @@ def _proved(
     scored = np.isfinite(reward)  # a judge has judged what was drawn
     top = TopPolicy(listed["log_prob"][scored], log_threshold, error=error)
     nothing = np.full(n.size, np.nan)
-    lower = kl_lower_bound(top, reward[scored], n)
+    floats = kl_lower_bound(top, reward[scored], n).tolist()
+    lower = np.array([enclosure(value, RELATIVE_ERROR * value)[1] for value in floats])
     return {"proved_lower": lower} | dict.fromkeys(
         ("proved_upper", "computed_lower", "computed_upper"), nothing
     )

@@ -11,8 +11,10 @@ from bonmeter.pools.estimate import Interval, kl_interval
 from replication.llm.settings import load_settings
 from replication.llm.tables import read_pools
 from replication.pipeline.columns import Columns
+from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_frame, write_table
 from replication.pipeline.job import job
+from replication.studies.errors import typical_df
 from replication.studies.proved import bias, coverage, distance, rmse
 
 SIZES = (64, 256, 1024, 4096)
@@ -60,7 +62,8 @@ def measure(config: str, pools: str, found: str, output: str) -> None:
             for row in _errors(pool, size, name, top)
         ]
     table = pd.DataFrame(rows)
-    write_table({str(name): column.to_numpy() for name, column in table.items()}, output)
+    columns = {str(name): column.to_numpy() for name, column in table.items()}
+    write_table(claimed(columns, differences={*SUMMARIES, "bias_standard_error"}), output)
 
 
 def _errors(pool: pd.DataFrame, size: int, method: str, top: TopPolicy) -> list[dict[str, Any]]:
@@ -90,7 +93,7 @@ def _summary(found: Interval, truth: Bracket, i: int) -> dict[str, float]:
         **{name: of(estimate, lower, upper) for name, of in SUMMARIES.items()},
         "bias_standard_error": float(off.std(ddof=1) / np.sqrt(off.size)),
         "coverage": coverage(ends, lower, upper),
-        "df": float(np.median(found.df[:, i])),
+        "df": typical_df(found)[i],
     }
 
 

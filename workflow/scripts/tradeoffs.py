@@ -19,6 +19,7 @@ from bonmeter.exact.tradeoff import (
 )
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
+from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job
 from replication.studies.derived import (
@@ -89,14 +90,16 @@ def compare_policies(exact: Mapping[str, str], output: str) -> None:
             neither costs anything.
     """
     tables = [_compare(name, path) for name, path in exact.items()]
-    write_table({key: np.concatenate([t[key] for t in tables]) for key in tables[0]}, output)
+    table = {key: np.concatenate([t[key] for t in tables]) for key in tables[0]}
+    write_table(claimed(table, differences=DERIVED_OF_POLICIES), output)
 
 
 def _compare(policy: str, path: str) -> dict[str, NDArray[np.generic]]:
     table = read_table(path)
     rows = {"policy": np.full(table["n"].size, policy)} | {each: table[each] for each in COPIED}
-    # a win rate of 1/2 may be rounded down
-    rows["optimal_kl"] = optimal_kl(np.maximum(table["win_rate"], 0.5))
+    # near 1 the KL is steeper in the win rate than its digits in the table can tell
+    win_rate = table["n"] / (table["n"] + 1) - table["win_rate_gap"]
+    rows["optimal_kl"] = optimal_kl(np.maximum(win_rate, 0.5))
     return rows | derive(DERIVED_OF_POLICIES, rows)
 
 
@@ -123,7 +126,8 @@ def compare_rivals(
             for (method, each), limit in largest.items()
         ]
     names = ("policy", "method", "n", *Tradeoff._fields, "largest_win_rate", "largest_kl")
-    write_table(dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True)), output)
+    table = dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
+    write_table(claimed(table), output)
 
 
 def _policy(path: str) -> Policy:
@@ -171,17 +175,23 @@ def tabulate_curves(draws: Sequence[int], output: str) -> None:
     methods = np.concatenate([np.full(curve.parameter.size, curve.method) for curve in curves])
     parameters = np.concatenate([curve.parameter for curve in curves])
     table = {"method": methods, "parameter": parameters} | columns
-    write_table(table | derive(DERIVED_OF_CURVES, table), output)
+    table |= derive(DERIVED_OF_CURVES, table)
+    write_table(claimed(table, differences={"kl_above_optimum"}, exact={"parameter"}), output)
 
 
 def _curves(draws: Sequence[int]) -> Iterator[Curve]:
-    n, few = np.geomspace(1, 1e5, POINTS), POINTS // 4
-    beta, mu = np.append(0, 0.1 * n), np.append(0, np.geomspace(0.1, 1e5, few))
+    n, few = _geometric(1, 1e5, POINTS), POINTS // 4
+    beta, mu = np.append(0, 0.1 * n), np.append(0, _geometric(0.1, 1e5, few))
     parameters = {"best_of_n": n, "rewind_and_repeat": 1 / n, "tilted": beta, "best_of_poisson": mu}
     yield from (Curve(name, each, METHODS[name](each)) for name, each in parameters.items())
-    yield from (_soft_curve(each, np.geomspace(10, 0.005, few)) for each in draws)
+    yield from (_soft_curve(each, _geometric(10, 0.005, few)) for each in draws)
     yield from (_top_k_curve(each) for each in draws)
     yield from (_blockwise_curve(each) for each in draws)
+
+
+def _geometric(start: float, stop: float, points: int) -> NDArray[np.float64]:
+    """The same numbers on any processor, as the parameters of curves."""
+    return np.round(np.geomspace(start, stop, points), 9)
 
 
 def _soft_curve(n: int, temperature: NDArray[np.float64]) -> Curve:
@@ -211,15 +221,13 @@ def tabulate_thresholds(output: str) -> None:
     fractions = np.array(FRACTIONS)
     n = np.array([*map(smallest_n_within, FRACTIONS), 999.0])
     reached = best_of_n_tradeoff(n)
-    write_table(
-        {
-            "fraction": np.append(fractions, excess_kl(999)),
-            "n": n,
-            "win_rate": reached.win_rate,
-            "kl": reached.kl,
-        },
-        output,
-    )
+    table = {
+        "fraction": np.append(fractions, excess_kl(999)),
+        "n": n,
+        "win_rate": reached.win_rate,
+        "kl": reached.kl,
+    }
+    write_table(claimed(table), output)
 
 
 def main(

@@ -205,7 +205,7 @@ def power_term(alpha: float, log_ratio: FloatArray) -> FloatArray:
 
 
 def _mean_power_term(policy: Policy, n: ArrayLike, alpha: float) -> FloatArray:
-    return _over_n(policy, n, lambda t: float(np.dot(policy.mass, power_term(alpha, t))))
+    return _over_n(policy, n, lambda t: float(np.sum(policy.mass * power_term(alpha, t))))
 
 
 def _over_n(policy: Policy, n: ArrayLike, mean: Callable[[FloatArray], float]) -> FloatArray:

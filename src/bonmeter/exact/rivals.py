@@ -213,8 +213,8 @@ def _on_outcomes(policy: Policy, log_ratio: FloatArray) -> Point:
 
 
 def _win_rate_and_kl(mass: FloatArray, middle: FloatArray, log_ratio: FloatArray) -> Point:
-    win_rate = np.dot(mass * np.exp(log_ratio), middle)
-    return float(win_rate), float(np.dot(mass, relative_entropy_term(log_ratio)))
+    win_rate = np.sum(mass * np.exp(log_ratio) * middle)
+    return float(win_rate), float(np.sum(mass * relative_entropy_term(log_ratio)))
 
 
 def _log_poisson_density(v: FloatArray, mu: FloatArray) -> FloatArray:
@@ -243,7 +243,7 @@ def _top_k_log_ratio(policy: Policy, n: float, k: float) -> FloatArray:
     narrow = mass * n < 1
     node, weight = _gauss_legendre(1, 8)
     v = above[narrow, None] + mass[narrow, None] * node
-    ratio[narrow] = n / k * betaincc(k, n - k, v) @ weight
+    ratio[narrow] = np.sum(n / k * betaincc(k, n - k, v) * weight, axis=-1)
     return np.log(np.maximum(ratio, SMALLEST_RATIO))
 
 
@@ -255,8 +255,8 @@ def _soft_log_ratio(mass: FloatArray, score: FloatArray, n: int) -> FloatArray:
     for z in noisy.tolist():
         rate = np.exp(np.minimum(score - z, 700.0))
         below = np.exp(-rate)
-        exceed = -float(np.dot(mass, np.expm1(-rate)))
-        log_all_below = np.log1p(-exceed) if exceed < 0.5 else np.log(np.dot(mass, below))
+        exceed = -float(np.sum(mass * np.expm1(-rate)))
+        log_all_below = np.log1p(-exceed) if exceed < 0.5 else np.log(np.sum(mass * below))
         ratio += rate * below * np.exp((n - 1) * log_all_below)
     return np.log(np.maximum(n * STEP * ratio, SMALLEST_RATIO))
 

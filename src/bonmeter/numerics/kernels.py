@@ -131,7 +131,8 @@ def _gap_integral(n: float, s: FloatArray) -> FloatArray:
     order = 1.0 + 0.5 * (n - 1) * (_NODES + 1.0)
     y = 0.5 * order * s
     variance = 1.0 - (y / np.sinh(y)) ** 2
-    return 0.5 * (n - 1) * (variance @ (_WEIGHTS * (order - 1) / order**2))
+    weight = _WEIGHTS * (order - 1) / order**2
+    return np.asarray(0.5 * (n - 1) * np.sum(weight * variance, axis=-1))
 
 
 def _excess(kappa: float, step: FloatArray) -> FloatArray:

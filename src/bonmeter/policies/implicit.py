@@ -78,7 +78,7 @@ class _ImplicitPolicy:
 
     def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
         """Sum of `term` over the outcomes, at one n > 1 (see `ReferencePolicy`)."""
-        return float(self._weight @ term(n, self._log_mass, self._log_cdf, self._step))
+        return float(np.sum(self._weight * term(n, self._log_mass, self._log_cdf, self._step)))
 
 
 class UniformPolicy(_ImplicitPolicy):

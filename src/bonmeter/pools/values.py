@@ -351,7 +351,8 @@ def _estimates(means: FloatArray, order: NDArray[np.int64]) -> FloatArray:
     size = means.shape[-1]
     found = np.empty((order.size, len(means)))
     for block in blocks(size, order):
-        found[block.at] = _weights(size, block.n, block.start) @ means[:, block.start :].T
+        weights = _weights(size, block.n, block.start)
+        found[block.at] = np.einsum("ni,pi->np", weights, means[:, block.start :])
     return found
 
 

@@ -146,7 +146,8 @@ def _losses(c: _Classes, order: NDArray[np.int64]) -> FloatArray:
     np.add.at(ranks, (rows, np.maximum(c.below + c.ties - 1, 0)[tied]), c.ties[tied])
     for block in blocks(c.size - 1, order):
         cdf = subset_cdf(c.size - 1, block.n)[:, block.start :]
-        found[np.ix_(block.at, tied)] = cdf @ ranks[:, block.start :].T / (2 * c.size)
+        losses = np.einsum("ni,pi->np", cdf, ranks[:, block.start :])
+        found[np.ix_(block.at, tied)] = losses / (2 * c.size)
     return found
 
 

@@ -20,6 +20,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from replication.audit.claims import InequalityCheck
 from replication.audit.floats import decide_in_floats
+from replication.pipeline.digits import claimed, enclosure, outward
 
 Checks = Mapping[str, InequalityCheck]
 """What to decide, by id of the claim."""
@@ -120,8 +121,7 @@ def _certified_cells(balls: BallPolicy, n: float, checks: Checks) -> Iterator[Ce
             n,
             lhs,
             rhs,
-            found.margin.lower_float,
-            found.margin.upper_float,
+            *outward(found.margin.lower_float, found.margin.upper_float),
             _relative(margin, lhs, rhs),
             verdict,
             method,
@@ -159,14 +159,16 @@ def _float_cells_of(
     policy: Policy, claim: str, check: InequalityCheck, values: Mapping[str, FloatArray]
 ) -> Iterator[Cell]:
     found = decide_in_floats(check.statement, policy, values)
-    columns = (values["n"], found.lhs, found.rhs, found.margin, found.error, found.sign)
+    sides = claimed({"lhs": found.lhs, "rhs": found.rhs}).values()
+    columns = (values["n"], *sides, found.margin, found.error, found.sign)
     method = SIGN_METHOD if found.one_sign else FLOAT_METHOD
     above = "fails" if check.equality else "holds"
     for row in zip(*(column.tolist() for column in columns), strict=True):
-        n, lhs, rhs, margin, error, sign = row
+        n, lhs, rhs, exact_margin, error, sign = row
+        margin, low, high = enclosure(exact_margin, error)
         verdict = {1.0: above, -1.0: "fails"}.get(sign, "undecided")
         relative = _relative(margin, lhs, rhs)
-        yield Cell(claim, n, lhs, rhs, margin - error, margin + error, relative, verdict, method)
+        yield Cell(claim, n, lhs, rhs, low, high, relative, verdict, method)
 
 
 def _relative(margin: float, lhs: float, rhs: float) -> float:

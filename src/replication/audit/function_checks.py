@@ -19,6 +19,7 @@ from replication.audit.findings import (
     UNKNOWN,
     Finding,
 )
+from replication.pipeline.digits import DIGITS
 
 if TYPE_CHECKING:  # whoever has tables has imported pandas; the reader of claims need not
     import pandas as pd
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # whoever has tables has imported pandas; the reader of claim
 __all__ = ["CHECKS", "NEGLIGIBLE", "NOMINAL", "is_large"]
 
 ROUNDING = 1e-9
-"""Relative error allowed for where two floats are compared that may be equal."""
+"""Relative error allowed for where two results are compared that may be equal."""
 
 THIRD = 0.95
 """Share of cells in which the rank-corrected estimator must have a third of the paper's RMSE."""
@@ -85,7 +86,7 @@ def simulated_means_agree(tables: Tables) -> Finding:
     cells = tables["estimates"]
     # rounding of the moments
     variance = (cells.second_moment - cells.expected_estimator**2).clip(lower=0) + (
-        1e-11 * cells.second_moment
+        ROUNDING * cells.second_moment
     )
     draws = cells.selections * cells.repeats
     log_odds = np.log(2 * len(cells) / FALSE_ALARM)
@@ -179,7 +180,8 @@ def rivals_pay_more(tables: Tables) -> Finding:
         ],
         ignore_index=True,
     )
-    least = optimal_kl(cells.win_rate.clip(lower=0.5).to_numpy())
+    # at the least win rate that the table may stand for
+    least = optimal_kl((cells.win_rate - 10**-DIGITS).clip(lower=0.5).to_numpy())
     margin = (cells.kl / least - 1).where(least > 0).dropna()
     found = _float_finding(margin, cells)
     return found._replace(worst_at=found.worst_at.replace("n =", "parameter ="))

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
-from matplotlib.lines import Line2D
+from matplotlib.lines import AxLine, Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -92,6 +93,9 @@ MINOR_TICKS: Mapping[RcKeyType, Any] = MappingProxyType(
     {"xtick.minor.visible": True, "ytick.minor.visible": True}
 )
 """Of the figures; the audit's map, whose axes are names, has none."""
+
+PLACES = 7
+"""Decimals of a point of a line, in inches: beyond them processors differ in logarithms."""
 
 SKIPPED_DEFAULTS = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
 
@@ -453,6 +457,24 @@ def save_figure(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None
             raise ValueError(f"path = {str(path)!r}: expected an ending {', '.join(METADATA)}")
     # Once, not by each writer: a second pass moves things by a hair, and takes half of the time.
     ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
+    _settle(figure)
     for path in files:
         with atomic_path(path) as temporary:
             figure.savefig(temporary, metadata=dict(METADATA[path.suffix]))
+
+
+def _settle(figure: Figure) -> None:
+    """Put lines and areas where they are on the page: a pixel can tell a last digit."""
+    inches = figure.dpi_scale_trans
+    for axes in figure.axes:
+        for line in axes.lines:
+            if not isinstance(line, AxLine):
+                to_inches = line.get_transform() - inches
+                line.set_data(*np.round(to_inches.transform(line.get_xydata()), PLACES).T)
+                line.set_transform(inches)
+        for area in axes.collections:
+            if isinstance(area, PolyCollection | LineCollection):
+                to_inches = area.get_transform() - inches
+                for path in area.get_paths():
+                    path.vertices = np.round(to_inches.transform(path.vertices), PLACES)
+                area.set_transform(inches)

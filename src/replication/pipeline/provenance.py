@@ -1,24 +1,31 @@
-"""Which library modules a script runs on, read from its import statements.
+"""What a script runs on, read from its import statements: modules of ours, and packages.
 
-Snakemake does not see a library: a rule whose inputs lack these files would serve stale results.
+Snakemake sees neither: a rule that does not name them would serve stale results.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
+import sys
+from collections.abc import Iterable
 from functools import cache
+from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
 
 from bonmeter import PUBLIC
 
-__all__ = ["SOURCE", "code_digest", "library_modules"]
+__all__ = ["SOURCE", "code_digest", "library_modules", "package_versions"]
 
 SOURCE = Path(__file__).parents[2]
 """The folder of our packages."""
 
 PACKAGES = tuple(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+
+DISTRIBUTIONS = {"flint": "python-flint", "yaml": "pyyaml"}
+"""Of packages that are installed under another name than they are imported."""
 
 
 def library_modules(script: str | Path) -> list[str]:
@@ -89,21 +96,74 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-def _imported(path: Path) -> set[Path]:
-    names = [name for node in _imports(path) for name in _names(node)]
-    ours = [name for name in names if name.split(".")[0] in (*PACKAGES, "")]
-    return {module for name in ours for module in _module_and_parents(name, path)}
+def package_versions(files: Iterable[str | Path], lock: str | Path) -> list[str]:
+    r"""The packages that Python files import, and those that these need, with versions (ours).
+
+    Args:
+        files: a script and its `library_modules`.
+        lock: a file of lines `name==version`, and further ones that say for which platform.
+
+    Returns:
+        Sorted lines: a package, the version installed and those locked. A package that is not
+        installed is left out.
+
+    Examples:
+        >>> import tempfile
+        >>> from importlib.metadata import version
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as lock:
+        ...     _ = lock.write("numpy==1.0 ; python_version < '3'\nnumpy==2.0")
+        ...     lock.flush()
+        ...     (line,) = package_versions([SOURCE / "bonmeter/numerics/kernels.py"], lock.name)
+        >>> line == f"numpy {version('numpy')}, locked 1.0 2.0"
+        True
+    """
+    names = {name.split(".")[0] for path in files for name in _imported_names(Path(path))}
+    foreign = names - {*PACKAGES, *sys.stdlib_module_names, "snakemake", ""}  # it runs them
+    pins: dict[str, str] = {}
+    for name, pin in re.findall(r"^([\w.-]+)==([^\s;]+)", Path(lock).read_text("utf-8"), re.M):
+        pins[name] = f"{pins.get(name, '')} {pin}"
+    found = _with_requirements(DISTRIBUTIONS.get(name, name) for name in foreign)
+    return [f"{name} {found[name]}, locked{pins.get(name, '')}" for name in sorted(found)]
 
 
-def _imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
-    return _imports_at(path, path.stat().st_mtime_ns)
+def _with_requirements(names: Iterable[str]) -> dict[str, str]:
+    """Packages and what they need, but for extras: their versions, of those installed."""
+    found: dict[str, str] = {}
+    pending = list(names)
+    while pending:
+        name = re.sub(r"[-_.]+", "-", pending.pop()).lower()
+        if name not in found and (known := _distribution(name)):
+            found[name], requirements = known
+            pending += requirements
+    return found
 
 
 @cache
-def _imports_at(path: Path, _modified: int) -> list[ast.Import | ast.ImportFrom]:
+def _distribution(name: str) -> tuple[str, tuple[str, ...]] | None:
+    """Version and requirements, read once for all the scripts."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    required = (text for text in found.requires or () if "extra ==" not in text)
+    return found.version, tuple(re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in required)
+
+
+def _imported(path: Path) -> set[Path]:
+    ours = [name for name in _imported_names(path) if name.split(".")[0] in (*PACKAGES, "")]
+    return {module for name in ours for module in _module_and_parents(name, path)}
+
+
+def _imported_names(path: Path) -> list[str]:
+    return _imported_names_at(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _imported_names_at(path: Path, _modified: int) -> list[str]:
     """Parsed once for all the scripts that share the module: a second in each run of Snakemake."""
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [name for node in imports for name in _names(node)]
 
 
 def _names(node: ast.Import | ast.ImportFrom) -> list[str]:

@@ -211,9 +211,8 @@ def _search(
             break
     masses = _format_masses(best.policy)
     policy = Policy.from_probabilities(parse_masses(masses))
-    return Attack(
-        best.evaluations, margin(policy, best.n), best.n, masses, len(policy), "undecided"
-    )
+    n = float(f"{best.n:.9g}")
+    return Attack(best.evaluations, margin(policy, n), n, masses, len(policy), "undecided")
 
 
 def _minimise(

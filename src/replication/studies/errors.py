@@ -28,6 +28,7 @@ __all__ = [
     "merge",
     "of_block",
     "tally_of",
+    "typical_df",
 ]
 
 BLOCK = 1000
@@ -118,8 +119,25 @@ def tally_of(interval: Interval, kl: FloatArray) -> Tally:
         covered=covered.sum(axis=0),
         exact=np.sum(np.abs(error) <= TOLERANCE, axis=0),
         width=np.mean(interval.upper - interval.lower, axis=0),
-        df=np.median(interval.df, axis=0),
+        df=typical_df(interval),
     )
+
+
+def typical_df(interval: Interval) -> FloatArray:
+    """Median degrees of freedom over repeats, to two decimals; inf for intervals without length.
+
+    Ours. An interval shorter than `TOLERANCE` is exact: its variance is that of rounding.
+
+    Args:
+        interval: estimates and ends, each of shape (repeats, n), in nats.
+
+    Examples:
+        >>> ends = np.array([[1.0, 1.0]]), np.array([[1.0, 2.0]])
+        >>> typical_df(Interval(ends[0], *ends, np.array([[3.0, 4.128]]))).tolist()
+        [inf, 4.13]
+    """
+    exact = interval.upper - interval.lower <= TOLERANCE
+    return np.round(np.median(np.where(exact, np.inf, interval.df), axis=0), 2)
 
 
 def merge(blocks: Tally) -> Tally:

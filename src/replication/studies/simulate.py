@@ -277,7 +277,7 @@ def simulate_failures(
     if selections > len(policy):
         pmf = np.exp(best_of_n_log_pmf(policy, n))
         counts = rng.multinomial(selections, pmf / pmf.sum(), size=repeats)
-        means = counts @ kl_estimator(policy.log_mass, n) / selections
+        means = np.sum(counts * kl_estimator(policy.log_mass, n), axis=-1) / selections
     else:
         means = _estimates(policy, n, (repeats, selections), rng, LITERAL_BUDGET)
     expected = float(expected_kl_estimator(policy, n))
