@@ -142,7 +142,8 @@ def gap_error(s: Segments, n: int) -> Error:
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
     error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
     drawn = s.tied & (s.variance <= COUNTED * s.unseen**2)
-    mostly = MOSTLY * squared <= _total(s, share * drawn)
+    # where the slope is 0 the inverted test still sees the curvature, if there is any class
+    mostly = (MOSTLY * squared <= _total(s, share * drawn)) & (_total(s, drawn) > 0)
     return Error(error, np.where(s.missing > 0, df, np.inf), mostly)
 
 
