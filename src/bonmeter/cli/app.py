@@ -12,6 +12,7 @@ import typer
 from bonmeter.cli.given import ESTIMATING, JOINING, PRINTING, READING, Given, with_options
 from bonmeter.cli.output import one_line_problems, plain_text, summary_text
 from bonmeter.cli.values import as_targets, reals, whole_numbers
+from bonmeter.cli.work import shared_work
 
 __all__ = ["app"]
 
@@ -40,6 +41,9 @@ N = Annotated[
 Quantities = Annotated[
     list[str], typer.Option("--quantity", "-q", help="Only this quantity; may be repeated.")
 ]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Processes for long work; 0 for as many as there are cores.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
@@ -57,11 +61,12 @@ def report(
     tables: Annotated[
         Path | None, typer.Option(help="Folder for the tables as CSV.", show_default=False)
     ] = None,
+    workers: Workers = 0,
     given: Given,
 ) -> None:
     """One page to put before colleagues: the answer, figures, every prompt, diagnostics."""
     numbers = whole_numbers(n)
-    with one_line_problems():
+    with one_line_problems(), shared_work(workers) as each:
         candidates = given.read(files)
         from bonmeter.report.write import write_report
 
@@ -74,6 +79,7 @@ def report(
             notes=given.notes,
             command=shlex.join(["bonmeter", *sys.argv[1:]]),
             tables=tables,
+            each=each,
             **heading,
             **given.how,
         )
@@ -87,17 +93,18 @@ def table(
     n: N = [],  # noqa: B006
     quantity: Quantities = [],  # noqa: B006
     per_prompt: Annotated[bool, typer.Option("--per-prompt", help="Prompt by prompt.")] = False,
+    workers: Workers = 0,
     given: Given,
 ) -> None:
     """What each n costs and buys: KL, win rate, reward, pass rate, with intervals."""
     numbers = whole_numbers(n)
-    with one_line_problems():
+    with one_line_problems(), shared_work(workers) as each:
         candidates = given.read(files)
         from bonmeter.runs.summary import per_prompt as by_prompt
         from bonmeter.runs.summary import summarise
 
         result = (by_prompt if per_prompt else summarise)(
-            candidates, numbers, quantities=quantity or None, **given.how
+            candidates, numbers, quantities=quantity or None, each=each, **given.how
         )
         rows = ["prompt", "n"] if per_prompt else ["n"]
         given.emit(result, lambda: summary_text(result, rows))

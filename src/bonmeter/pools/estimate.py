@@ -32,7 +32,7 @@ from bonmeter.pools.identity import (
     distinct_responses,
     reject_doubtful,
 )
-from bonmeter.pools.intervals import IntArray, estimates_of, interval_of
+from bonmeter.pools.intervals import Each, IntArray, estimates_of, interval_of
 from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
 from bonmeter.pools.subsets import jackknife_error, rank, subset_cdf, subset_mean
 
@@ -153,6 +153,7 @@ def kl_interval(
     level: float = 0.95,
     response: object = None,
     precision: float | None = None,
+    each: Each = map,
 ) -> Interval:
     """`estimate_kl` with a confidence interval for the KL of the pool's prompt (ours).
 
@@ -175,6 +176,8 @@ def kl_interval(
         level: coverage aimed at, strictly between 0 and 1.
         response: as for `estimate_kl`.
         precision: as for `estimate_kl`. No interval is shorter than it implies.
+        each: how parts of the work are done: the `map` of a `ProcessPoolExecutor` does several at
+            once. Neither the parts nor the result depend on it.
 
     Returns:
         The estimate, the lower and the upper end, and the degrees of freedom, each of the shape of
@@ -194,7 +197,7 @@ def kl_interval(
     # the jackknife leaves one candidate out
     largest = pools.size - 1 if method == "paper" else pools.size
     order = as_orders(n, largest, pools.lead)
-    found = _CURVES[method](pools).interval(order.ravel(), quantile)
+    found = _CURVES[method](pools).interval(order.ravel(), quantile, each)
     return Interval(*(_shaped(column, pools.lead, order) for column in found))
 
 
@@ -263,7 +266,7 @@ class _Curve(NamedTuple):
     """One method on given pools, as functions of several n; arrays of shape (n, pools)."""
 
     estimates: Callable[[IntArray], FloatArray]
-    interval: Callable[[IntArray, float], Interval]
+    interval: Callable[[IntArray, float, Each], Interval]
 
 
 def _paper(pools: _Pools) -> _Curve:
@@ -282,7 +285,7 @@ def _paper(pools: _Pools) -> _Curve:
         means = [subset_mean(ranked, values(k)[0], k) for k in n.tolist()]
         return np.array(means).reshape(n.size, len(value))
 
-    def interval(n: IntArray, quantile: float) -> Interval:
+    def interval(n: IntArray, quantile: float, _each: Each) -> Interval:
         from scipy.special import stdtrit
 
         ends = []
@@ -306,8 +309,8 @@ def _rank_corrected(pools: _Pools) -> _Curve:
 
 
 def _from_segments(segments: Segments) -> _Curve:
-    def interval(n: IntArray, quantile: float) -> Interval:
-        return Interval(*interval_of(segments, n, quantile))
+    def interval(n: IntArray, quantile: float, each: Each) -> Interval:
+        return Interval(*interval_of(segments, n, quantile, each))
 
     return _Curve(lambda n: estimates_of(segments, n), interval)
 

@@ -6,26 +6,39 @@ interval is an inverted test where tie classes hold the uncertainty, else Studen
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
+from bonmeter.pools.gaps import CONTINUUM
 from bonmeter.pools.inversion import inverted_test, joined, rows_of
-from bonmeter.pools.layout import BoolArray, Segments, pools_marked
+from bonmeter.pools.layout import BoolArray, Segments, pool_sum, pools_marked
+from bonmeter.pools.subsets import IndexArray
 from bonmeter.pools.uncertainty import (
     Error,
     corrected_gaps,
     gap_error,
     one_class_kl,
     precision_error,
+    without_hidden,
 )
 
-__all__ = ["IntArray", "estimates_of", "interval_of"]
+__all__ = ["Each", "IntArray", "estimates_of", "interval_of"]
 
 IntArray = NDArray[np.int64]
+Each = Callable[[Callable[[Segments], FloatArray], list[Segments]], Iterable[FloatArray]]
+"""Does a thing for each part of the work, in order, as `map` does."""
 
-ROWS = 1 << 16
+TOGETHER = 1 << 15
+"""Segments of the pools of one part of the work, about."""
+POOLS = 64
+"""Pools of one part of the work, at most: few segments with ties take as long as many without."""
+
+ROWS = 1 << 13
 """Numbers of rows and columns that are tested together, at most."""
 WIDEST = 4.0
 """Ends of an interval are at most so many times as far from the estimate as without the logit."""
@@ -65,7 +78,7 @@ def _ladder(size: int) -> IntArray:
 
 
 def interval_of(
-    s: Segments, n: IntArray, quantile: float
+    s: Segments, n: IntArray, quantile: float, each: Each = map
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """The intervals of pools laid out in segments.
 
@@ -73,6 +86,8 @@ def interval_of(
         s: segments of one or several pools.
         n: whole numbers from 1 to N, one dimension.
         quantile: at which each tail is cut, such as 0.975.
+        each: how the parts of the work are done, such as the `map` of a pool of processes. The
+            parts are the same whatever does them, and so is the result.
 
     Returns:
         The estimate, the lower and the upper end, and the degrees of freedom, shape (n, pools).
@@ -84,22 +99,54 @@ def interval_of(
         >>> estimate.ravel().round(3).tolist(), df.ravel().round(1).tolist()
         ([0.0, 0.038], [inf, 4.9])
     """
+    rising, place = np.unique(n, return_inverse=True)
+    found = np.full((4, rising.size, s.pools), np.inf)
+    simple = _without_gaps(s, int(rising.max(initial=1)))
+    found[:3, :, simple] = analytical_kl(rising)[:, None]
+    found[3, :, simple] = np.where(s.missing > 0, 2 * s.contributions, np.inf)[simple, None]
+    found[3, rising == 1] = np.inf
+    others = _parts(np.flatnonzero(~simple), s)
+    parts = [pools_marked(s, np.isin(np.arange(s.pools), pools)) for pools in others]
+    of_part = partial(_interval, n=rising, quantile=quantile)
+    for pools, part in zip(others, each(of_part, parts), strict=True):
+        found[:, :, pools] = part
+    estimate, lower, upper, df = found[:, place]
+    return estimate, lower, upper, df
+
+
+def _without_gaps(s: Segments, n: int) -> BoolArray:
+    """Pools of outcomes too small to matter: their KL is the formula up to this n."""
+    gap = pool_sum(s.pool, s.tied | (n * s.piece > CONTINUUM), s.pools) > 0
+    return np.asarray(~gap & (s.classes > 1))
+
+
+def _parts(pools: IndexArray, s: Segments) -> list[IndexArray]:
+    """Some pools at a time, of so many segments that they stay near the processor."""
+    cost = np.maximum(np.bincount(s.pool, minlength=s.pools)[pools], TOGETHER // POOLS)
+    number = (np.cumsum(cost) - 1) // TOGETHER
+    return np.split(pools, np.flatnonzero(np.diff(number)) + 1) if pools.size else []
+
+
+def _interval(s: Segments, n: IntArray, quantile: float) -> FloatArray:
+    """Estimate, ends and degrees of freedom of pools at rising n, shape (4, n, pools)."""
     estimate = estimates_of(s, n)
     lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
-    ties = np.zeros(estimate.shape, dtype=np.bool_)
+    inexact, ties = np.zeros(estimate.shape), np.zeros(estimate.shape, dtype=np.bool_)
     one = (s.classes == 1) & (s.missing > 0)
+    seen = s
     for i in np.flatnonzero(n > 1).tolist():
         k = int(n[i])
-        error = gap_error(s, k)
+        seen = without_hidden(seen, k)
+        error = gap_error(seen, k)
         lower[i], upper[i] = _logit_ends(error, k, estimate[i], quantile)
         lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
         df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
+        inexact[i] = precision_error(seen, k)
     lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
     formula = analytical_kl(n)[:, None]
-    inexact = np.array([precision_error(s, k) for k in n.tolist()]).reshape(estimate.shape)
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
-    return estimate, least, np.maximum(most, upper), df
+    return np.stack([estimate, least, np.maximum(most, upper), df])
 
 
 def _logit_ends(
@@ -125,8 +172,10 @@ def _inverted_ends(
 ) -> tuple[FloatArray, FloatArray]:
     """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
     lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
+    seen = s
     for block in _blocks(marked, max(1, ROWS // max(s.pool.size, 1))):
-        rows = joined([rows_of(pools_marked(s, marked[i]), int(n[i])) for i in block])
+        seen = without_hidden(seen, int(n[block[0]]))
+        rows = joined([rows_of(pools_marked(seen, marked[i]), int(n[i])) for i in block])
         least, most = inverted_test(rows, quantile)
         at = np.zeros(marked.shape, dtype=np.bool_)
         at[block] = marked[block]

@@ -24,7 +24,7 @@ STEP = 0.5
 """Standard errors of one step of the path."""
 STEPS = 16
 """Number of steps in each direction."""
-SKEWNESS = 0.9
+SKEWNESS = 0.8
 """Share of the skewness that is kept: a gamma distribution ends more abruptly than the sum."""
 DOUBT = 0.5
 """Share of the doubt about the variance that is not counted by the path already."""

@@ -67,7 +67,9 @@ class Segments(NamedTuple):
     missing: FloatArray
     """Unseen mass of each pool, shape (pools,)."""
     classes: FloatArray
-    """Number of tie classes seen in each, shape (pools,); the rest is by segment."""
+    """Number of tie classes seen in each, shape (pools,)."""
+    contributions: FloatArray
+    """Sum of the terms of each, shape (pools,); the rest is by segment."""
     pool: IndexArray
     start: FloatArray
     log_end: FloatArray
@@ -153,6 +155,7 @@ def pools_marked(s: Segments, kept: BoolArray) -> Segments:
         pools=int(kept.sum()),
         missing=s.missing[kept],
         classes=s.classes[kept],
+        contributions=s.contributions[kept],
         pool=number[mine.pool],
     )
 
@@ -256,7 +259,8 @@ def _assembled(
     kept = rows["mass"] > 0
     kept_rows = {name: row[kept] for name, row in rows.items()}
     classes = pool_sum(d.pool, d.first_of_class, d.pools)
-    return Segments(d.pools, d.size, missing, classes, pool[kept], **kept_rows)
+    contributions = pool_sum(pool[kept], kept_rows["terms"], d.pools)
+    return Segments(d.pools, d.size, missing, classes, contributions, pool[kept], **kept_rows)
 
 
 def _class_of(d: Distinct) -> IndexArray:

@@ -6,7 +6,7 @@ is taken as a quadratic function of them. Derivations: docs/theory.md, "Uncertai
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.gaps import CONTINUUM, pieces_of, second_slopes, tied_gaps
+from bonmeter.pools.gaps import BELOW_ROUNDING, CONTINUUM, pieces_of, second_slopes, tied_gaps
 from bonmeter.pools.layout import (
     COUNTED,
     ROUNDING,
@@ -27,14 +27,18 @@ from bonmeter.pools.layout import (
 
 __all__ = [
     "Error",
+    "as_drawn",
     "corrected_gaps",
     "gap_error",
     "one_class_kl",
     "precision_error",
+    "without_hidden",
 ]
 
 MOSTLY = 0.9
 """Share of the squared error that tie classes must hold for the inverted test."""
+AS_DRAWN = 1.5
+"""Parts of a class known as if drawn are at most so many times the share 1/N of a draw."""
 BLOCK = 1 << 18
 """Numbers computed at a time, which bounds the memory."""
 
@@ -137,14 +141,75 @@ def gap_error(s: Segments, n: int) -> Error:
     unknown = _total(s, np.where(s.bounded, pieces.number * pieces.gap, 0.0))
     # a Poisson number of like terms tells its variance as twice as many squared normals would
     moves = squared > ROUNDING**2
-    still = np.where(s.classes == 1, 1.0, _total(s, s.terms))
+    still = np.where(s.classes == 1, 1.0, s.contributions)
     like = squared**2 / _positive(_total(s, share**2 / s.terms))
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
     error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
-    drawn = s.tied & (s.variance <= COUNTED * s.unseen**2)
+    drawn = as_drawn(s)
     # where the slope is 0 the inverted test still sees the curvature, if there is any class
-    mostly = (MOSTLY * squared <= _total(s, share * drawn)) & (_total(s, drawn) > 0)
+    mostly = (MOSTLY * squared <= _total(s, share * drawn)) & (_total(s, 1.0 * drawn) > 0)
     return Error(error, np.where(s.missing > 0, df, np.inf), mostly)
+
+
+def as_drawn(s: Segments) -> BoolArray:
+    """Classes whose unseen mass is known as if it was drawn.
+
+    It is one of its parts at least, and these are not much larger than a draw's share: few missed
+    responses of some size would move the mass by steps.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> as_drawn(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0, 2.0]]))).tolist()
+        [True, True, True]
+    """
+    each = s.variance / _positive(s.unseen)
+    few = each <= np.minimum(COUNTED * s.unseen, AS_DRAWN / s.size)
+    return np.asarray(s.tied & few)
+
+
+def without_hidden(s: Segments, n: int) -> Segments:
+    """The same uncertainty at this n and above from fewer segments.
+
+    Those that best-of-n does not see, F^n being below rounding, are one segment for each pool, or
+    two: the tie classes that are known as if drawn, and the rest.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> halves = segments_of_ranks(np.repeat([[0.0, 1.0, 2.0]], 20, axis=1))
+        >>> without_hidden(halves, 100).mass.round(3).tolist()
+        [0.667, 0.333]
+    """
+    hidden = n * s.log_end < -BELOW_ROUNDING
+    if 2 * hidden.sum() < hidden.size:
+        return s
+    drawn = as_drawn(s)
+    groups, group = np.unique(2 * s.pool[hidden] + drawn[hidden], return_inverse=True)
+
+    def added(values: FloatArray) -> FloatArray:
+        return pool_sum(group, values[hidden], groups.size)
+
+    none, variance = np.zeros(groups.size), added(s.variance)
+    merged = {
+        "pool": groups // 2,
+        "start": none,
+        "log_end": np.full(groups.size, -BELOW_ROUNDING / n) * (1 + 1e-9),
+        "mass": added(s.mass),
+        "piece": none,
+        "tied": groups % 2 == 1,
+        "bounded": none > 0,
+        "variance": variance,
+        "terms": np.maximum(variance**2 / _positive(added(s.variance**2 / s.terms)), 1.0),
+        "unseen": added(s.unseen),
+        "error": added(s.error),
+        "piece_error": none,
+    }
+    pool = np.concatenate([merged["pool"], s.pool[~hidden]])
+    order = np.argsort(pool, kind="stable")
+    columns: dict[str, Any] = {
+        name: np.concatenate([values, getattr(s, name)[~hidden]])[order]
+        for name, values in merged.items()
+    }
+    return s._replace(**columns)
 
 
 def precision_error(s: Segments, n: int) -> FloatArray:

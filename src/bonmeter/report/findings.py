@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bonmeter.pools.estimate import Interval
+from bonmeter.pools.intervals import Each
 from bonmeter.pools.prompts import over_prompts
 from bonmeter.pools.reliability import ThinPoolWarning
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
@@ -69,6 +70,7 @@ def find(
     method: str | None = None,
     precision: float | None = None,
     missing_reward: float | None = None,
+    each: Each = map,
 ) -> Findings:
     """Everything a report tells about a run.
 
@@ -79,6 +81,7 @@ def find(
         method: as for `bonmeter.runs.summarise`.
         precision: as for `bonmeter.runs.summarise`.
         missing_reward: as for `bonmeter.runs.summarise`.
+        each: as for `bonmeter.runs.summarise`.
 
     Raises:
         ValueError: as `bonmeter.runs.summarise`.
@@ -93,7 +96,9 @@ def find(
     settings: dict[str, Any] = {"level": level, "method": method, "precision": precision}
     settings["missing_reward"] = missing_reward
     with warnings.catch_warnings(category=ThinPoolWarning, action="ignore"):  # the page marks them
-        summary = summarise(candidates, None if n is None else np.union1d(1, n), **settings)
+        summary = summarise(
+            candidates, None if n is None else np.union1d(1, n), each=each, **settings
+        )
         every = summary["n"].unique().tolist()
         chief, few = headline(summary), spaced(every, SHOWN_N)
         shown = tuple(sorted({*few, chief, *({USUAL_N} & set(every))}))

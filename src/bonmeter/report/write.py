@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from bonmeter.pools.intervals import Each
 from bonmeter.report.files import save_tables, sources_of
 from bonmeter.report.findings import Findings, find
 from bonmeter.report.page import page
@@ -86,6 +87,7 @@ def write_report(
     notes: Sequence[str] | None = None,
     command: str | None = None,
     tables: PathLike | None = None,
+    each: Each = map,
 ) -> None:
     """Write the report of a run, whole or not at all.
 
@@ -102,6 +104,7 @@ def write_report(
         notes: as for `render`.
         command: as for `render`.
         tables: a folder for the tables as CSV; none are written if None.
+        each: as for `bonmeter.runs.summarise`.
 
     Raises:
         ValueError: as `bonmeter.runs.summarise`.
@@ -122,6 +125,7 @@ def write_report(
         method=method,
         precision=precision,
         missing_reward=missing_reward,
+        each=each,
     )
     html = _page(found, candidates, title, sources, notes, command)
     if tables is not None:

@@ -16,6 +16,7 @@ from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import METHODS, Interval, kl_interval
+from bonmeter.pools.intervals import Each
 from bonmeter.pools.values import (
     best_of_n_value,
     estimate_pass_rate,
@@ -46,6 +47,8 @@ class Settings(NamedTuple):
     """Of the KL; None for that of what is recorded."""
     precision: float | None = None
     """Largest error of a log-probability, in nats; None for that of its type."""
+    each: Each = map
+    """How parts of the work are done, such as the `map` of a pool of processes."""
 
     def checked(self) -> Settings:
         """Itself, or a `ValueError` that names what is wrong."""
@@ -88,6 +91,7 @@ def _kl(pools: Pools, n: IndexArray, settings: Settings) -> Interval:
         level=settings.level,
         response=pools.response,
         precision=settings.precision,
+        each=settings.each,
     )
     if log_prob is not None:
         return found

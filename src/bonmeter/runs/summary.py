@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.numerics.validation import FloatArray, as_integer_n
 from bonmeter.pools.estimate import Interval
+from bonmeter.pools.intervals import Each
 from bonmeter.pools.prompts import ALIKE, over_prompts
 from bonmeter.pools.reliability import ThinPoolWarning, is_reliable
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
@@ -47,6 +48,7 @@ def summarise(
     method: str | None = None,
     precision: float | None = None,
     missing_reward: float | None = None,
+    each: Each = map,
 ) -> pd.DataFrame:
     """What best-of-n costs and buys, on average over the prompts, with intervals.
 
@@ -59,6 +61,7 @@ def summarise(
             log-probabilities and "rank-only" for others.
         precision: largest error of a log-probability, in nats (`bonmeter.estimate_kl`).
         missing_reward: reward of candidates without one; left out if None.
+        each: how parts of the work are done (`bonmeter.kl_interval`); the result is the same.
 
     Returns:
         A row for each n and quantity (the columns of `bonmeter.runs`), smallest n first. Intervals
@@ -80,7 +83,7 @@ def summarise(
     """
     pools = as_candidates(candidates, missing_reward)
     names, order = chosen(pools, quantities), as_n(pools, n)
-    settings = Settings(level, method, precision).checked()
+    settings = Settings(level, method, precision, each).checked()
     tables = [_row_for_each_n(name, pools, order, settings) for name in names]
     if n is not None:
         warn_of_thin(pools, order)
@@ -96,6 +99,7 @@ def per_prompt(
     method: str | None = None,
     precision: float | None = None,
     missing_reward: float | None = None,
+    each: Each = map,
 ) -> pd.DataFrame:
     """What best-of-n costs and buys, prompt by prompt, with intervals from each pool alone.
 
@@ -107,6 +111,7 @@ def per_prompt(
         method: as for `summarise`.
         precision: as for `summarise`.
         missing_reward: as for `summarise`.
+        each: as for `summarise`.
 
     Returns:
         A row for each prompt, n and quantity that its pool can tell (the columns of
@@ -127,7 +132,7 @@ def per_prompt(
     """
     pools = as_candidates(candidates, missing_reward)
     names, order = chosen(pools, quantities), as_n(pools, n)
-    settings = Settings(level, method, precision).checked()
+    settings = Settings(level, method, precision, each).checked()
     tables = [_row_for_each_prompt(name, pools, order, settings) for name in names]
     if n is not None:
         warn_of_thin(pools, order)

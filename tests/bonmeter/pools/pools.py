@@ -42,5 +42,5 @@ def one_segment(start: float, mass: float, piece: float) -> Segments:
     columns = {"start": start, "mass": mass, "unseen": mass, "piece": piece, "log_end": 0.0}
     pool = np.array([0], dtype=np.intp)
     no, one = np.array([False]), np.ones(1)
-    rest = {name: columns.get(name, 1.0) * one for name in Segments._fields[5:]}
-    return Segments(1, 9, one, one, pool, **(rest | {"tied": no, "bounded": no}))
+    rest = {name: columns.get(name, 1.0) * one for name in Segments._fields[6:]}
+    return Segments(1, 9, one, one, one, pool, **(rest | {"tied": no, "bounded": no}))
