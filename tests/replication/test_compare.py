@@ -173,7 +173,7 @@ def test_our_intervals_cover_where_many_responses_share_the_error(kept: Table) -
         of(kept, "rank-corrected", column) for column in ("coverage", "df", "rmse")
     )
     many = (error > NEGLIGIBLE) & (df >= 20) & np.isfinite(df)
-    assert many.sum() > 70
+    assert many.mean() > 0.08  # of the cells
     low, high = NOMINAL
     assert np.mean((coverage[many] >= low) & (coverage[many] <= high)) > 0.93
     assert coverage[many].min() >= 0.87
@@ -183,5 +183,5 @@ def test_our_intervals_cover_where_many_responses_share_the_error(kept: Table) -
 
 def test_intervals_cover_at_least_as_often_as_estimates_are_right(kept: Table) -> None:
     assert np.all(kept["coverage"] >= kept["exact"])
-    assert np.sum(of(kept, "rank-corrected", "exact") >= 0.97) > 0.3 * 500
+    assert np.mean(of(kept, "rank-corrected", "exact") >= 0.97) > 0.3
     assert of(kept, "rank-only", "exact").mean() < 0.1  # the control

@@ -35,10 +35,12 @@ __all__ = [
     "without_hidden",
 ]
 
-MOSTLY = 0.9
+MOSTLY = 0.99
 """Share of the squared error that tie classes must hold for the inverted test."""
-AS_DRAWN = 1.5
-"""Parts of a class known as if drawn are at most so many times the share 1/N of a draw."""
+AS_DRAWN = 1.2
+"""Parts of unseen mass up to so many times 1/N are like draws."""
+PARTS = 5.0
+"""Of larger ones so many make a mass that is known as if it was drawn."""
 BLOCK = 1 << 18
 """Numbers computed at a time, which bounds the memory."""
 
@@ -142,7 +144,7 @@ def gap_error(s: Segments, n: int) -> Error:
     # a Poisson number of like terms tells its variance as twice as many squared normals would
     moves = squared > ROUNDING**2
     still = np.where(s.classes == 1, 1.0, s.contributions)
-    like = squared**2 / _positive(_total(s, share**2 / s.terms))
+    like = squared**2 / _positive(_total(s, share**2 / _alike(s)))
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
     error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
     drawn = as_drawn(s)
@@ -151,11 +153,21 @@ def gap_error(s: Segments, n: int) -> Error:
     return Error(error, np.where(s.missing > 0, df, np.inf), mostly)
 
 
+def _alike(s: Segments) -> FloatArray:
+    """Number of like terms of each segment's variance: of responses seen, or unseen if fewer.
+
+    A class of which a response or two are unseen has a mass that moves by steps, however many
+    of its responses are seen.
+    """
+    parts = s.unseen**2 / _positive(s.variance)
+    return np.where(s.tied, np.clip(parts, 0.5, s.terms), s.terms)
+
+
 def as_drawn(s: Segments) -> BoolArray:
     """Classes whose unseen mass is known as if it was drawn.
 
-    It is one of its parts at least, and these are not much larger than a draw's share: few missed
-    responses of some size would move the mass by steps.
+    It is one draw's share at least, or several of its parts: one or two missed responses of some
+    size would move it by steps.
 
     Examples:
         >>> from bonmeter.pools.layout import segments_of_ranks
@@ -163,8 +175,8 @@ def as_drawn(s: Segments) -> BoolArray:
         [True, True, True]
     """
     each = s.variance / _positive(s.unseen)
-    few = each <= np.minimum(COUNTED * s.unseen, AS_DRAWN / s.size)
-    return np.asarray(s.tied & few)
+    many = s.unseen >= np.where(each <= AS_DRAWN / s.size, 1 / COUNTED, PARTS) * each
+    return np.asarray(s.tied & many)
 
 
 def without_hidden(s: Segments, n: int) -> Segments:
@@ -198,7 +210,7 @@ def without_hidden(s: Segments, n: int) -> Segments:
         "tied": groups % 2 == 1,
         "bounded": none > 0,
         "variance": variance,
-        "terms": np.maximum(variance**2 / _positive(added(s.variance**2 / s.terms)), 1.0),
+        "terms": np.maximum(variance**2 / _positive(added(s.variance**2 / _alike(s))), 0.5),
         "unseen": added(s.unseen),
         "error": added(s.error),
         "piece_error": none,
