@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= all
 
 # Extras of pyproject.toml: those of the locked environment, and those that the library's tests need.
-LOCKED := certify cli dev docs logs pipeline test
+LOCKED := certify cli cluster dev docs logs pipeline test
 LIBRARY := certify cli test
 
 VENV := .venv
