@@ -30,12 +30,20 @@ def _long(rng: np.random.Generator, size: int) -> Draws:
 
 def _scored(rng: np.random.Generator, size: int) -> Draws:
     """Long responses that a judge scores from 0 to 10."""
-    return rng.normal(-200, 30, size), rng.binomial(10, 0.4, size).astype(np.float64), np.arange(size)
+    return (
+        rng.normal(-200, 30, size),
+        rng.binomial(10, 0.4, size).astype(np.float64),
+        np.arange(size),
+    )
 
 
 def _verified(rng: np.random.Generator, size: int) -> Draws:
     """Long responses that a verifier passes or not."""
-    return rng.normal(-200, 30, size), (rng.random(size) < rng.random()).astype(np.float64), np.arange(size)
+    return (
+        rng.normal(-200, 30, size),
+        (rng.random(size) < rng.random()).astype(np.float64),
+        np.arange(size),
+    )
 
 
 def _listed(rng: np.random.Generator, size: int, spread: float, responses: int) -> Draws:

@@ -2,6 +2,7 @@ import datetime
 import os
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,25 @@ def test_log_is_written_as_the_script_runs(tmp_path: Path) -> None:
             print(text, file=sys.stderr)
             assert path.read_text() == f"{text}\n"
     assert sys.stderr is usual
+
+
+@pytest.mark.parametrize("read", [read_table, read_frame])
+def test_a_flipped_bit_in_a_page_is_an_error(
+    tmp_path: Path, read: Callable[[Path], Mapping[str, Any]]
+) -> None:
+    """Beyond the pages are sizes and statistics, which have no checksum of their own."""
+    path = tmp_path / "a.parquet"
+    write_table({"n": np.arange(40), "kl": np.sqrt(np.arange(40)), "name": ["x"] * 40}, path)
+    content, whole = path.read_bytes(), pd.DataFrame(dict(read(path)))
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    refused = []
+    for place in range(4, footer):
+        flipped = bytearray(content)
+        flipped[place] ^= 1
+        path.write_bytes(flipped)
+        try:
+            pd.testing.assert_frame_equal(pd.DataFrame(dict(read(path))), whole)
+        except DamagedFileError as error:
+            refused.append(str(error))
+    assert len(refused) > 0.8 * (footer - 4)
+    assert all(str(path) in message for message in refused)

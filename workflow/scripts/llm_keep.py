@@ -59,6 +59,7 @@ def _write(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(
             temporary,
             index=False,
+            write_page_checksum=True,
             compression="zstd",
             compression_level=19,
             use_dictionary=[name for name in table if name not in (*floats, "response")],

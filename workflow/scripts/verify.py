@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replication.pipeline.io import DamagedFileError
 from replication.pipeline.job import job
 from replication.pipeline.verify import read_entries, verify
 
@@ -15,12 +16,12 @@ def check(expected: Sequence[str], outdated: Mapping[str, str]) -> str:
     """Say how many files were checked.
 
     Raises:
-        ValueError: with a line for each file that is not what it should be.
+        DamagedFileError: with a line for each file that is not what it should be.
     """
     entries, altered = read_entries()
     problems = [*altered, *verify(entries, expected, outdated)]
     if problems:
-        raise ValueError(f"{len(problems)} problems:\n" + "\n".join(map(str, problems)))
+        raise DamagedFileError(f"{len(problems)} problems:\n" + "\n".join(map(str, problems)))
     count = sum(len(entry.outputs) for entry in entries)
     return f"{count} files of {len(entries)} jobs are what the jobs made"
 

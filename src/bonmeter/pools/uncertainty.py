@@ -149,7 +149,9 @@ def gap_error(s: Segments, n: int) -> Error:
     error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
     drawn = as_drawn(s)
     # where the slope is 0 the inverted test still sees the curvature, if there is any class
-    mostly = (MOSTLY * squared <= _total(s, share * drawn)) & (_total(s, drawn.astype(np.float64)) > 0)
+    mostly = (MOSTLY * squared <= _total(s, share * drawn)) & (
+        _total(s, drawn.astype(np.float64)) > 0
+    )
     return Error(error, np.where(s.missing > 0, df, np.inf), mostly)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from replication.llm.settings import Prompt
+from replication.pipeline.io import read_frame
 
 __all__ = ["REWARDS", "has_reward", "read_pools", "response_ids", "rewards"]
 
@@ -33,7 +34,7 @@ def read_pools(path: str) -> pd.DataFrame:
         ...     read_pools(file.name).log_prob.tolist()
         [-2.0, -2.0]
     """
-    table = pd.read_parquet(path)
+    table = read_frame(path)
     first = table.groupby(["prompt", "temperature", "response"]).log_prob.transform("first")
     return table.assign(log_prob=first)
 

@@ -108,7 +108,8 @@ def write_table(table: Mapping[str, ArrayLike], path: str | os.PathLike[str]) ->
             )
     arrays = [_to_arrow(name, values) for name, values in columns.items()]
     with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), temporary)
+        arrow = pa.Table.from_arrays(arrays, names=list(columns))
+        pq.write_table(arrow, temporary, write_page_checksum=True)
 
 
 def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
@@ -121,7 +122,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         name -> array, in the order of the file; numbers are read-only views of the file's buffers.
 
     Raises:
-        DamagedFileError: if it is not a whole Parquet file.
+        DamagedFileError: if it is not a whole Parquet file, or a page not what was written.
         FileNotFoundError: if there is no such file.
         ValueError: if a column has a missing value or holds anything else.
 
@@ -132,7 +133,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         ...     read_table(f"{folder}/a.parquet")["n"].tolist()
         [1, 2]
     """
-    with reading(path), pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         table = file.read()
     return {
         name: _to_numpy(name, column.combine_chunks())
@@ -150,7 +151,7 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         A row for each of the table.
 
     Raises:
-        DamagedFileError: if it is not a whole Parquet file.
+        DamagedFileError: if it is not a whole Parquet file, or a page not what was written.
         FileNotFoundError: if there is no such file.
 
     Examples:
@@ -163,7 +164,7 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     import pandas as pd  # as said above, not in every job
 
     with reading(path):
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, page_checksum_verification=True)
 
 
 @contextmanager
