@@ -9,6 +9,7 @@ terms of one sign, so its relative error is that of its terms. Derivations: docs
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import factorial
 
 import numpy as np
@@ -106,12 +107,17 @@ def normalised_gap(n: float, step: FloatArray) -> FloatArray:
 
 def _gap_series(n: float, y: FloatArray) -> FloatArray:
     """phi_n = sum_k c_k B_k y^(2k), B_k = (kappa/n)^2 sum_{j<2k} j n^(j+1-2k), |y| <= 1."""
-    brackets = [
+    square = y * y
+    return square * _polynomial(square, _LOG_SINHC * _brackets(n))
+
+
+@lru_cache(maxsize=1 << 12)
+def _brackets(n: float) -> tuple[float, ...]:
+    """B_k for each k; many pools share an n."""
+    return tuple(
         ((n - 1) / n) ** 2 * sum(j * n ** (j + 1.0 - 2 * k) for j in range(1, 2 * k))
         for k in _ORDERS
-    ]
-    square = y * y
-    return square * _polynomial(square, _LOG_SINHC * brackets)
+    )
 
 
 def _gap_closed_form(n: float, s: FloatArray) -> FloatArray:

@@ -33,9 +33,9 @@ IntArray = NDArray[np.int64]
 Each = Callable[[Callable[[Segments], FloatArray], list[Segments]], Iterable[FloatArray]]
 """Does a thing for each part of the work, in order, as `map` does."""
 
-TOGETHER = 1 << 15
+TOGETHER = 1 << 16
 """Segments of the pools of one part of the work, about."""
-POOLS = 64
+POOLS = 128
 """Pools of one part of the work, at most: few segments with ties take as long as many without."""
 
 ROWS = 1 << 13

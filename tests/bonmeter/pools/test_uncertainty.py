@@ -14,7 +14,7 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools import gaps, uncertainty
 from bonmeter.pools.estimate import kl_interval
 from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
-from bonmeter.pools.uncertainty import corrected_gaps, gap_error
+from bonmeter.pools.uncertainty import as_drawn, corrected_gaps, gap_error, without_hidden
 from replication.policies.families import dirichlet
 from tests.bonmeter.pools.pools import distinct, draw, gap
 
@@ -102,3 +102,34 @@ def test_interval_is_students_on_the_logit_where_there_are_no_ties() -> None:
     assert [interval.lower, interval.upper] == pytest.approx(ends)
     assert interval.df == df
     assert 2 <= df < 80
+
+
+def a_class_of(responses: int, mass: float, size: int) -> Segments:
+    """Pools from so many equal responses of one reward; one with the rest of the mass lies below.
+
+    Each pool shows every one of them but the last, and nothing of the rest but some rare ones.
+    """
+    rest = size - responses + 1
+    log_prob = np.concatenate(
+        [np.full(responses - 1, np.log(mass / responses)), np.full(rest, -200.0)]
+    )
+    reward = np.repeat([1.0, 0.0], [responses - 1, rest])
+    return segments_of(distinct(log_prob[None], reward[None], np.arange(size)[None]))
+
+
+def test_a_class_that_misses_a_response_or_two_has_few_degrees_of_freedom() -> None:
+    few, many = a_class_of(16, 0.05, 1000), a_class_of(400, 0.05, 1000)
+    for segments, expected in ((few, False), (many, True)):
+        best = segments.start.argmax()
+        assert segments.tied[best]
+        assert as_drawn(segments)[best] == expected
+    assert gap_error(few, 32).df[0] < 20 < gap_error(many, 32).df[0]
+
+
+@pytest.mark.parametrize("n", [2, 40, 900])
+def test_merging_what_is_hidden_changes_no_error(n: int) -> None:
+    for segments in (a_class_of(16, 0.05, 1000), segments_of_ranks(np.arange(2000.0)[None] // 3)):
+        merged = without_hidden(segments, n)
+        for one, other in zip(gap_error(segments, n), gap_error(merged, n), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert (merged.pool.size < segments.pool.size) == (n == 900)
