@@ -63,7 +63,7 @@ if MAIN and "--unlock" in sys.argv:
 for variable, folder in {"TMPDIR": "tmp", "MPLCONFIGDIR": "MPLCONFIGDIR"}.items():
     os.environ[variable] = os.path.abspath(f".snakemake/{folder}")
     os.makedirs(os.environ[variable], exist_ok=True)
-tempfile.tempdir = os.environ["TMPDIR"]  # what Snakemake asks for on behalf of the jobs
+tempfile.tempdir = os.path.abspath(".snakemake/tmp")  # what Snakemake asks for on behalf of the jobs
 
 TERMINAL = None
 if MAIN and not (workflow.output_settings.dryrun or workflow.output_settings.verbose):
