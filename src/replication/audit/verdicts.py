@@ -18,8 +18,8 @@ from replication.audit.findings import (
     Finding,
 )
 from replication.audit.function_checks import CHECKS
-from replication.pipeline.digits import claimed
 from replication.audit.tables import STALE
+from replication.pipeline.digits import claimed
 
 __all__ = ["COLUMNS", "audit_claims", "disagreements", "worst_cell"]
 
