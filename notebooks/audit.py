@@ -80,7 +80,7 @@ bool(claims.as_expected.all())
 # tightest cell. A small one shows that a bound is sharp there.
 
 # %%
-holds = claims[claims.verdict == "certified"].sort_values("worst_margin")
+holds = claims[claims.verdict == "certified"].sort_values("worst_margin", kind="stable")
 holds[["statement", "cells", "certified_cells", "float_cells", "worst_margin", "worst_at"]]
 
 # %% [markdown]

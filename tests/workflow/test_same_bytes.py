@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.runs import TINY, configure, copy_project, run_snakemake
 
@@ -22,15 +21,11 @@ SIMD = np.show_config(mode="dicts")["SIMD Extensions"]["found"]  # of this proce
 NO_FMA = "glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA,-FMA4"
 
 PROCESSORS: Mapping[str, Mapping[str, str]] = {
+    "this one, with two threads": {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"},
     "oldest": {
         "OPENBLAS_CORETYPE": "Nehalem",
         "GLIBC_TUNABLES": NO_FMA,
         "NPY_DISABLE_CPU_FEATURES": " ".join(SIMD),
-    },
-    "old, two threads": {
-        "OPENBLAS_CORETYPE": "SandyBridge",
-        "GLIBC_TUNABLES": NO_FMA,
-        "OPENBLAS_NUM_THREADS": "2",
     },
     "without the newest": {
         "OPENBLAS_CORETYPE": "Haswell",
@@ -46,6 +41,9 @@ values = np.exp(x), np.log(x), np.matmul(x.reshape(100, 100), x.reshape(100, 100
 print(hashlib.sha256(b"".join(v.tobytes() for v in values)).hexdigest(), [*map(math.exp, x)])
 """
 
+FULL_DIGITS = {"chunks", "manifest"}
+"""Chunks of studies, whose sums are rounded when they are put together, and records of digests."""
+
 
 def run(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Digests of every table, audit page and figure of a run of the tiny configuration."""
@@ -55,6 +53,7 @@ def run(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     done = run_snakemake(project, "audit", "figures", variables=variables)
     assert done.returncode == 0, done.stdout[-8000:]
     made = [*(project / "results").rglob("*.*"), *(project / "figures").iterdir()]
+    made = [path for path in made if path.is_file() and not FULL_DIGITS & set(path.parts)]
     return {
         str(path.relative_to(project)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in made
@@ -72,19 +71,12 @@ def functions(variables: Mapping[str, str]) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return run(tmp_path_factory.mktemp("here"), {"OPENBLAS_NUM_THREADS": "1"})
-
-
-@pytest.mark.parametrize("name", PROCESSORS)
-def test_another_processor_gives_the_same_bytes(
-    name: str, here: dict[str, str], tmp_path: Path
-) -> None:
-    there = run(tmp_path, PROCESSORS[name])
-    assert len(here) > 80
-    assert {path for path in here | there if here.get(path) != there.get(path)} == set()
+def test_every_processor_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, *others = (run(tmp_path / name, PROCESSORS[name]) for name in PROCESSORS)
+    assert len(first) > 80
+    for other in others:
+        assert {path for path in first | other if first.get(path) != other.get(path)} == set()
 
 
 def test_their_functions_do_differ() -> None:
-    assert len({functions(variables) for variables in ({}, *PROCESSORS.values())}) > 1
+    assert len({functions(variables) for variables in PROCESSORS.values()}) > 1

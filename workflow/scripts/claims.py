@@ -7,11 +7,8 @@ from replication.audit.claims import load_claims
 from replication.audit.summary import to_json
 from replication.audit.tables import Inputs, Kept, load_tables
 from replication.audit.verdicts import audit_claims
-from replication.pipeline.digits import claimed
 from replication.pipeline.io import atomic_path
 from replication.pipeline.job import job
-
-MARGINS = ("worst_margin", "search_margin")
 
 
 def audit(
@@ -24,7 +21,6 @@ def audit(
     """Write the claims table, and the cells; `policies` names the tables of policies in order."""
     evidence = load_tables(policies, inputs, {name: Kept(*each) for name, each in kept.items()})
     table = audit_claims(load_claims(claims), *evidence)
-    table = table.assign(**claimed({name: table[name].to_numpy() for name in MARGINS}))
     for written, target in ((table, outputs["parquet"]), (evidence.cells, outputs["cells"])):
         with atomic_path(target) as path:
             written.to_parquet(path, index=False, write_page_checksum=True)

@@ -140,7 +140,7 @@ def search_tells_true_from_false(tables: Tables) -> Finding:
     found = tables["adversary"].merge(tables["claims"], how="left", left_on="claim", right_on="id")
     false = found.expected == "refuted"  # the others are claims, or theorems on one outcome
     wrong = (found.verdict == "fails") != false
-    worst = found[~false].sort_values("best_margin").iloc[0]
+    worst = found[~false].sort_values("best_margin", kind="stable").iloc[0]
     return Finding(
         REFUTED if wrong.any() else NUMERICAL,
         f"adversarial search, {found.evaluations.sum()} evaluations; "

@@ -19,6 +19,7 @@ from replication.audit.findings import (
 )
 from replication.audit.function_checks import CHECKS
 from replication.audit.tables import STALE
+from replication.pipeline.digits import claimed
 
 __all__ = ["COLUMNS", "audit_claims", "disagreements", "worst_cell"]
 
@@ -64,9 +65,11 @@ def audit_claims(
         _meets(expected, verdict)
         for expected, verdict in zip(table.expected, table.verdict, strict=True)
     ]
-    return table.fillna(dict.fromkeys(OPTIONAL, ""))[list(COLUMNS)]
+    margins = claimed({name: table[name].to_numpy() for name in MARGINS})
+    return table.assign(**margins).fillna(dict.fromkeys(OPTIONAL, ""))[list(COLUMNS)]
 
 
+MARGINS = ("worst_margin", "search_margin")
 OPTIONAL = ("function", "proof", "test", "figure", "tex")
 COLUMNS = (
     *("id", "source", "statement", "tex", "origin", "status", "standing"),

@@ -61,7 +61,7 @@ def _each(rounded: Callable[[float], float], column: NDArray[Any]) -> NDArray[np
 def enclosure(value: float, error: float) -> tuple[float, float, float]:
     """A number of known error: rounded, and its ends rounded outward.
 
-    They are multiples of a power of ten, some hundred times the error, but fine enough that what is
+    They are multiples of a power of ten, 10 to 100 times the error, but fine enough that what is
     farther from 0 than the error stays so.
 
     Args:
@@ -70,14 +70,14 @@ def enclosure(value: float, error: float) -> tuple[float, float, float]:
 
     Examples:
         >>> enclosure(1 / 3, 2e-12)
-        (0.333333333, 0.333333333, 0.333333334)
+        (0.3333333333, 0.3333333333, 0.3333333334)
         >>> enclosure(3e-12, 2e-12)
         (3e-12, 9e-13, 5.1e-12)
     """
     low, high = value - error, value + error
     if not 0 < error < high - low < math.inf:
         return value, low, high
-    place = _exponent(error) + 3
+    place = _exponent(error) + 2
     if distance := max(low, -high, 0.0):
         place = min(place, _exponent(distance) - 1)
     return _stepped(value, place), _stepped(low, place, DOWN), -_stepped(-high, place, DOWN) + 0.0
