@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
@@ -76,22 +77,35 @@ def test_neither_home_nor_cache_is_needed(tables: Scene) -> None:
     assert list(_faults(tables, 0, "")) == []
 
 
-def test_a_truncated_table_is_named_once_and_made_again(tables: Scene) -> None:
+def test_a_truncated_table_is_made_again(tables: Scene) -> None:
     finish(tables)
     policy = tables.folder / "results/policies/binary.parquet"
     stat = policy.stat()
     policy.write_bytes(policy.read_bytes()[:100])
     os.utime(policy, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     (tables.folder / TARGET).unlink()
-    failed = run_snakemake(tables.project, *tables.targets)
+    again = run_snakemake(tables.project, *tables.targets)
+    assert again.returncode == 0, again.stdout
+    assert again.stdout.count("results/policies/binary.parquet") == 1
+    assert list(_faults(tables, 0, "")) == []
+
+
+def test_a_truncated_input_is_named_once(tables: Scene) -> None:
+    """One that no job can make again."""
+    kept = tables.project / "study/llm/pools.parquet"
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:1000])
+    try:
+        _, folder, *_ = tables.targets
+        target = "results/llm/curves.parquet"
+        failed = run_snakemake(tables.project, "--directory", folder, target)
+    finally:
+        kept.write_bytes(whole)
     assert failed.returncode == 1
-    assert failed.stdout.count("DamagedFileError: results/policies/binary.parquet: ") == 1
+    assert len(re.findall(r"DamagedFileError: \S*/study/llm/pools.parquet: ", failed.stdout)) == 1
     assert "Traceback" not in failed.stdout
     assert "RuleException" not in failed.stdout
-    assert not (tables.folder / TARGET).exists()
-    policy.unlink()
-    finish(tables)
-    assert list(_faults(tables, 0, "")) == []
+    assert not (tables.folder / target).exists()
 
 
 def finish(tables: Scene) -> None:

@@ -1,8 +1,6 @@
 """Before all else: are the packages there, what the terminal shows, and may the config be read."""
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,6 +8,7 @@ from snakemake.logging import logger
 
 try:
     from replication.pipeline.lock import RECORD, begin, is_locked, refuse_unlock
+    from replication.pipeline.places import keep_inside
     from replication.pipeline.plain_yaml import from_command_line, read_yaml
     from replication.pipeline.terminal import ending, show_briefly
 except ImportError as error:
@@ -59,11 +58,7 @@ if MAIN and not workflow.output_settings.dryrun:
 if MAIN and "--unlock" in sys.argv:
     or_end(refuse_unlock)
 
-# What is made on the way stays here: neither home nor the system's temporary folder is needed.
-for variable, folder in {"TMPDIR": "tmp", "MPLCONFIGDIR": "MPLCONFIGDIR"}.items():
-    os.environ[variable] = os.path.abspath(f".snakemake/{folder}")
-    os.makedirs(os.environ[variable], exist_ok=True)
-tempfile.tempdir = os.path.abspath(".snakemake/tmp")  # what Snakemake asks for on behalf of the jobs
+keep_inside(Path(".snakemake"))
 
 TERMINAL = None
 if MAIN and not (workflow.output_settings.dryrun or workflow.output_settings.verbose):
