@@ -14,7 +14,7 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all environment llm test test-lowest lint format bench figures audit study readme report \
-    docs schema faults fuzz licences lock clean help
+    crate docs schema faults fuzz licences lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
 	$(SNAKEMAKE)
@@ -84,6 +84,9 @@ readme: $(READY) ## bring the tables of the README and docs/ up to date (after a
 
 report: $(READY) ## write results/report.html, the figures with their captions and the audit on one page
 	$(SNAKEMAKE) results/report.html
+
+crate: $(READY) ## pack a full run, with what it was made of, as a Workflow Run RO-Crate
+	$(SNAKEMAKE) crate
 
 docs: $(READY) ## build the documentation site, docs/build/index.html; a broken link fails
 	$(RUN) sphinx --fail-on-warning --keep-going --quiet docs docs/build

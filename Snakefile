@@ -43,3 +43,4 @@ rule all:
 
 
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/crate.smk"
