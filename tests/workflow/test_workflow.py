@@ -264,7 +264,7 @@ def test_editing_the_words_of_a_claim_only_reruns_the_audit(finished: Path) -> N
 
 @pytest.mark.parametrize(
     ("key", "expected"),
-    [("label", {"draw_estimator_errors", "draw_ties", "report_page"}), ("standing", set())],
+    [("label", {"draw_ties", "report_page"}), ("standing", set())],
 )
 def test_editing_what_a_policy_is_called_reruns_what_shows_it(
     finished: Path, key: str, expected: set[str]
