@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from numpy.typing import NDArray
 
 from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.policies.listed import Policy
-from bonmeter.pools.estimate import METHODS, Interval
-from replication.audit.function_checks import NEGLIGIBLE, NOMINAL
+from bonmeter.pools.estimate import METHODS, Interval, kl_interval
+from replication.audit.findings import NUMERICAL, REFUTED
+from replication.audit.function_checks import CHECKS, NEGLIGIBLE, NOMINAL
 from replication.pipeline.io import read_table, save_csv, write_table
-from replication.policies.families import staircase, uniform
+from replication.policies.families import staircase, tied_scores, uniform, verifier
 from replication.studies import compare as study
 from replication.studies.chunks import Table
 from replication.studies.compare import FORMULA, compare_methods
@@ -116,6 +118,35 @@ def test_the_script_writes_a_table_and_the_same_as_text(tmp_path: Path) -> None:
             np.testing.assert_allclose(kept[column], values, rtol=digits, atol=1e-12)
         else:
             assert kept[column].tolist() == values.tolist()
+
+
+def quick_coverage(monkeypatch: pytest.MonkeyPatch, shrink: float) -> str:
+    """The audit's verdict on a small quick study whose intervals are so much shorter."""
+
+    def shorter(*arguments: Any, **options: Any) -> Interval:  # noqa: ANN401
+        found = kl_interval(*arguments, **options)
+        middle = found.estimate
+        return found._replace(
+            lower=middle + shrink * (found.lower - middle),
+            upper=middle + shrink * (found.upper - middle),
+        )
+
+    monkeypatch.setattr(study, "kl_interval", shorter)
+    policies = {"verifier": verifier(0.1, 100, 900), "scores": tied_scores(1000, 11, 1.0)}
+    quick = [
+        compare_methods(name, *policy, pool_size=512, n=[8, 32], repeats=100, seed=5)
+        for name, policy in {
+            "verifier": verifier(0.1, 100, 900),
+            "tied": tied_scores(1000, 11, 1.0),
+        }.items()
+    ]
+    frame = pd.concat(map(pd.DataFrame, quick), ignore_index=True)
+    return CHECKS["quick_interval_coverage"]({"estimators_quick": frame}).verdict
+
+
+def test_intervals_ten_times_too_short_fail_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert quick_coverage(monkeypatch, 1.0) == NUMERICAL
+    assert quick_coverage(monkeypatch, 0.1) == REFUTED
 
 
 # the results kept in study/estimators.csv

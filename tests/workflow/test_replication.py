@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from replication.pipeline.pages import markers
-from tests.runs import ROOT, copy_project, planned, succeed
+from tests.runs import ROOT, copy_project, planned, run_snakemake, succeed
 from workflow.scripts.readme import render, render_study
 
 
@@ -41,6 +41,22 @@ def test_proved_inequalities_are_certified(claims: pd.DataFrame) -> None:
 
 def test_a_second_run_does_nothing(replication: Path) -> None:
     assert planned(replication) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("studies={full: {repeats: 1999}}", "stale: `make study` (settings.repeats)"),
+        ("studies={full: {evaluations: 9999}}", "stale: `make study` (settings.evaluations)"),
+    ],
+)
+def test_a_kept_study_of_other_settings_fails_the_audit(
+    replication: Path, change: str, said: str
+) -> None:
+    done = run_snakemake(replication, "results/audit/passed.txt", "--config", change)
+    assert done.returncode != 0
+    assert said in (replication / "logs/audit/gate.log").read_text(encoding="utf-8")
+    succeed(replication)
 
 
 def template(name: str) -> str:
