@@ -135,10 +135,7 @@ def quick_coverage(monkeypatch: pytest.MonkeyPatch, shrink: float) -> str:
     policies = {"verifier": verifier(0.1, 100, 900), "scores": tied_scores(1000, 11, 1.0)}
     quick = [
         compare_methods(name, *policy, pool_size=512, n=[8, 32], repeats=100, seed=5)
-        for name, policy in {
-            "verifier": verifier(0.1, 100, 900),
-            "tied": tied_scores(1000, 11, 1.0),
-        }.items()
+        for name, policy in policies.items()
     ]
     frame = pd.concat(map(pd.DataFrame, quick), ignore_index=True)
     return CHECKS["quick_interval_coverage"]({"estimators_quick": frame}).verdict
