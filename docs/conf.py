@@ -1,6 +1,7 @@
 """The documentation site: `make docs`. Everything it needs is local; a broken link fails it."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -23,6 +24,10 @@ suppress_warnings = ["ref.python"]  # a field's name may be that of several clas
 add_module_names = False
 python_use_unqualified_type_names = True
 autodoc_typehints = "signature"
+# What only `make llm` installs: its users are documented without it.
+autodoc_mock_imports = [
+    name for name in ("gguf", "tokenizers", "torch", "transformers") if find_spec(name) is None
+]
 autodoc_type_aliases = {name: name for name in ("ArrayLike", "FloatArray")}
 maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
