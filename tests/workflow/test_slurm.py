@@ -60,11 +60,19 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, slurm: dict[str, str]) -> Path:
+def copies(tmp_path_factory: pytest.TempPathFactory, slurm: dict[str, str]) -> list[Path]:
+    """Two projects without results, for a run on Slurm and a local one."""
+    projects = [copy_project(tmp_path_factory.mktemp(name)) for name in ("slurm_run", "local_run")]
+    for project in projects:
+        configure(project, TINY)
+        shutil.rmtree(project / "figures", ignore_errors=True)
+    return projects
+
+
+@pytest.fixture(scope="module")
+def finished(copies: list[Path], slurm: dict[str, str]) -> Path:
     """A project after a full run on Slurm. Tests leave it finished."""
-    project = copy_project(tmp_path_factory.mktemp("project"))
-    configure(project, TINY)
-    shutil.rmtree(project / "figures", ignore_errors=True)
+    project, _ = copies
     done = run_snakemake(project, *ON_SLURM, variables=slurm)
     assert done.returncode == 0, done.stdout[-8000:]
     (project / "logs/terminal.txt").write_text(done.stdout, encoding="utf-8")
@@ -83,11 +91,9 @@ def digests(project: Path) -> dict[str, str]:
 
 @pytest.mark.slurm
 def test_a_run_on_slurm_makes_the_same_bytes_as_a_local_one(
-    finished: Path, tmp_path_factory: pytest.TempPathFactory
+    finished: Path, copies: list[Path]
 ) -> None:
-    local = copy_project(tmp_path_factory.mktemp("local"))
-    configure(local, TINY)
-    shutil.rmtree(local / "figures", ignore_errors=True)
+    _, local = copies
     succeed(local)
     assert digests(finished) == digests(local)
     assert len(digests(local)) > 100
