@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from typing import Any
 
@@ -49,7 +49,14 @@ def shared_work(workers: int, *, pays: float = PAYS) -> Iterator[Each]:
         [1, 2, 3]
     """
     number = workers or cores()
-    pool = ProcessPoolExecutor(number, mp_context=get_context("spawn"))
+    started = ExitStack()
+
+    def several() -> Callable[..., Iterator[Any]]:
+        if number == 1:
+            return map
+        pool = ProcessPoolExecutor(number, mp_context=get_context("spawn"))
+        started.callback(pool.shutdown, wait=True, cancel_futures=True)
+        return pool.map
 
     def each(do: Callable[[Any], Any], parts: list[Any]) -> Iterator[Any]:
         start = time.monotonic()
@@ -59,13 +66,9 @@ def shared_work(workers: int, *, pays: float = PAYS) -> Iterator[Each]:
         if left < pays:
             yield from map(do, parts[1:])
             return
-        rest = (map if number == 1 else pool.map)(do, parts[1:])
-        with typer.progressbar(
-            rest, length=len(parts) - 1, label="KL and its intervals", file=sys.stderr
-        ) as bar:
+        rest, length = several()(do, parts[1:]), len(parts) - 1
+        with typer.progressbar(rest, length, "KL and its intervals", file=sys.stderr) as bar:
             yield from bar
 
-    try:
+    with started:
         yield each
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -174,7 +174,7 @@ def as_drawn(s: Segments) -> BoolArray:
     Examples:
         >>> from bonmeter.pools.layout import segments_of_ranks
         >>> as_drawn(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0, 2.0]]))).tolist()
-        [True, True, True]
+        [True, True, False, False]
     """
     each = s.variance / _positive(s.unseen)
     many = s.unseen >= np.where(each <= AS_DRAWN / s.size, 1 / COUNTED, PARTS) * each
@@ -189,8 +189,8 @@ def without_hidden(s: Segments, n: int) -> Segments:
 
     Examples:
         >>> from bonmeter.pools.layout import segments_of_ranks
-        >>> halves = segments_of_ranks(np.repeat([[0.0, 1.0, 2.0]], 20, axis=1))
-        >>> without_hidden(halves, 100).mass.round(3).tolist()
+        >>> thirds = segments_of_ranks(np.repeat([[0.0, 1.0, 2.0]], 20, axis=1))
+        >>> without_hidden(thirds, 200).mass.round(3).tolist()
         [0.667, 0.333]
     """
     hidden = n * s.log_end < -BELOW_ROUNDING
