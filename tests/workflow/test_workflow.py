@@ -262,20 +262,22 @@ def test_editing_the_words_of_a_claim_only_reruns_the_audit(finished: Path) -> N
     assert rerun == {"claims", "audit_report", "audit_gate", "notebook", "report_page"}
 
 
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [("label", {"draw_ties", "report_page"}), ("standing", set())],
-)
-def test_editing_what_a_policy_is_called_reruns_what_shows_it(
-    finished: Path, key: str, expected: set[str]
-) -> None:
+def after_renaming(finished: Path, key: str) -> set[str]:
+    """Rules that another label or standing of a policy makes Snakemake plan."""
     config = copy.deepcopy(TINY)
     config["policies"]["tiny_verifier"][key] = "exact"
     configure(finished, config)
     try:
-        assert set(planned(finished)) == expected
+        return set(planned(finished))
     finally:
         configure(finished, TINY)
+
+
+def test_editing_what_a_policy_is_called_reruns_what_shows_it(finished: Path) -> None:
+    shown = after_renaming(finished, "label")
+    assert {"draw_ties", "report_page"} <= shown
+    assert all(rule.startswith("draw_") for rule in shown - {"report_page"})
+    assert after_renaming(finished, "standing") == set()
 
 
 def after_locking(finished: Path, package: str) -> set[str]:
