@@ -10,7 +10,7 @@ from replication.pipeline.labels import unprintable
 from replication.pipeline.plotting import figure_style
 from tests.runs import ROOT
 
-SHOWN = ["uniform, L = 1,000", "Zipf, $k^{-1}$", r"costs \$5", "é–∞ δ", r"$\alpha$ and ≤"]
+SHOWN = ["uniform, L = 1,000", "a < 1", "Zipf, $k^{-1}$", r"costs \$5", "é–∞ δ", r"$\alpha$ and ≤"]
 REFUSED = {
     "50 $": "odd number of dollar signs",
     "a $x$ $": "odd number of dollar signs",
@@ -19,6 +19,9 @@ REFUSED = {
     "中文": "U+4E2D",
     "🙂 $x$": "U+1F642",
     "two\nlines": "line break",
+    "</script><script>alert(1)": "</ begins a tag of HTML",
+    "<img src=x>": "<i begins a tag of HTML",
+    "a ]]> b": "]]> begins a tag",
 }
 
 

@@ -11,6 +11,9 @@ __all__ = ["unprintable"]
 FONT = "fonts/ttf/STIXGeneral.ttf"
 """The font of the figures, as matplotlib ships it."""
 
+MARKUP = re.compile(r"<[A-Za-z/!?]|\]\]>")
+"""What Snakemake's own report, which hands labels on as they are, would take for markup."""
+
 
 def unprintable(label: str) -> str:
     r"""What in a label a figure cannot show, and what is expected instead; empty if it can (ours).
@@ -29,6 +32,8 @@ def unprintable(label: str) -> str:
         return r"it has an odd number of dollar signs: expected mathematics between two, or \$"
     if not label.isprintable():
         return "it has a line break or control character: expected one line of text"
+    if found := MARKUP.search(label):
+        return f"{found[0]} begins a tag of HTML: expected plain text, a sign < before a space"
     if not dollars:
         return _missing(label)
     return _not_mathematics(label) or _missing("".join(label.split("$")[::2]))
