@@ -26,6 +26,7 @@ SCHEMA = ROOT / "workflow/schemas/claims.schema.json"
 HOSTILE = (
     "<script>alert(1)</script> \" onmouseover='alert(2)' {{ 7 * 7 }} ≤ [x](javascript:alert(3))"
 )
+WIDE = r"\frac{a + b + c + d + e}{f + g + h + i + j} + " * 9 + "1"
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
 
@@ -97,6 +98,7 @@ def table() -> pd.DataFrame:
         claim("formula", tex=r"$\text{<script>alert(4)</script>} \le \frac{1}{n}$, <b>bold</b>"),
         claim("false", origin="negative control", status="untrue", expected="refuted"),
         claim("open", check=None, expected="unknown", status="wording unknown", origin="paper"),
+        claim("wide", check=None, expected="unknown", tex=f"${WIDE}$"),
     ]
     return audit_claims(claims, CELLS, {})
 
@@ -192,7 +194,7 @@ def test_proofs_are_a_page_beside_it(pages: Path) -> None:
 
 def test_summary_counts_the_claims(pages: Path) -> None:
     text = " ".join((pages / "claims.html").read_text(encoding="utf-8").split())
-    assert "Of 4 claims, 2 are certified by ball arithmetic" in text
+    assert "Of 5 claims, 2 are certified by ball arithmetic" in text
     assert "over 4 cells" in text
     assert "Every verdict is the expected one" in text
 
@@ -245,10 +247,10 @@ def shown(page: Window) -> list[str | None]:
 def test_filter_search_and_anchors_work(window: Window) -> None:
     width = window.viewport_size["width"] if window.viewport_size else 0
     assert window.evaluate("document.documentElement.scrollWidth") == width
-    assert len(shown(window)) == 4
+    assert len(shown(window)) == 5
     window.get_by_label("verdict").select_option("refuted")
     assert shown(window) == ["false"]
-    expect(window.locator("output")).to_have_text("1 of 4")
+    expect(window.locator("output")).to_have_text("1 of 5")
     window.get_by_label("verdict").select_option("")
     window.get_by_label("origin").select_option("Of the paper")
     assert shown(window) == ["open"]
