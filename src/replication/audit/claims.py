@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Annotated, Literal
@@ -209,4 +210,6 @@ def _claim(record: object, where: str) -> Claim:
         vague = ("missing", "extra_forbidden")
         first = min(error.errors(), key=lambda each: each["type"] in vague)
         key = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{where}: {key} = {first['input']!r}: {first['msg']}") from error
+        raise ValueError(
+            f"{where}: {key} = {reprlib.repr(first['input'])}: {first['msg']}"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -13,6 +14,10 @@ from replication.pipeline.plain_yaml import read_yaml
 __all__ = ["Prompt", "Settings", "Source", "load_settings"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+LONGEST = 300
+"""Characters of a key or of a reason that a message repeats."""
 
 
 class _Record(BaseModel):
@@ -128,5 +133,6 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
         return Settings.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path}: {where}: {first['msg']}, got {first['input']!r}") from None
+        where = ".".join(map(str, first["loc"]))[:LONGEST]
+        got = reprlib.repr(first["input"])
+        raise ValueError(f"{path}: {where}: {first['msg'][:LONGEST]}, got {got}") from None
