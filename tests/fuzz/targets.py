@@ -198,6 +198,8 @@ def _argument(random: Random, parameter: inspect.Parameter) -> Any:  # noqa: ANN
         return TopPolicy(np.log([0.5, 0.25]), -2.0)
     if parameter.name == "rng":
         return np.random.default_rng(0)
+    if parameter.name == "each":
+        return map
     if parameter.name == "n" and random.randrange(2):
         return random.choice((1, 2, 4.5, [1, 2], 1e12))
     return arguments(random)

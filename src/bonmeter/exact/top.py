@@ -77,7 +77,7 @@ class TopPolicy:
             raise ValueError(f"log_threshold = {log_threshold!r}: expected a logarithm, at most 0")
         if not 0 <= error < np.inf:
             raise ValueError(f"error = {error!r}: expected a finite number >= 0")
-        listed = np.empty(0) if np.size(log_prob) == 0 else as_real_vector("log_prob", log_prob)
+        listed = _as_vector("log_prob", log_prob)
         expected = f"a log-probability from the threshold, {log_threshold!r}, to 0"
         reject_entries("log_prob", listed, ~((listed >= log_threshold) & (listed <= 0)), expected)
         self.mass = float(np.exp(listed).sum())
@@ -172,7 +172,7 @@ def kl_lower_bound(top: TopPolicy, reward: ArrayLike, n: ArrayLike) -> FloatArra
         [0.0, 0.0958]
     """
     order = as_n(n)
-    rewards = np.empty(0) if np.size(reward) == 0 else as_real_vector("reward", reward)
+    rewards = _as_vector("reward", reward)
     if rewards.size != top.log_prob.size:
         raise ValueError(f"reward has {rewards.size} entries: expected {top.log_prob.size}")
     reject_entries("reward", rewards, ~np.isfinite(rewards), "a finite number")
@@ -243,3 +243,12 @@ def _normalised(n: float, above: float, mass: float) -> float:
 def _step(above: float, mass: float) -> float:
     share = mass / (1 - above) if above < 1 else 1.0
     return float(-np.log1p(-share)) if share < 1 else np.inf
+
+
+def _as_vector(name: str, values: ArrayLike) -> FloatArray:
+    """Real numbers, of which there may be none."""
+    try:
+        empty = np.size(values) == 0
+    except ValueError:  # ragged, or bytes that are no text: said below
+        empty = False
+    return np.empty(0) if empty else as_real_vector(name, values)

@@ -314,7 +314,7 @@ def _parquet(stream: IO[bytes], name: str) -> Iterator[Row]:
         batches = (batch.to_pylist() for batch in file.iter_batches(ROWS_AT_ONCE))
         for number, record in enumerate(chain.from_iterable(batches), 1):
             yield Row(number, 0, record)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LogProblem(f"{name}: not a readable Parquet file ({error})") from None
 
 
