@@ -20,6 +20,7 @@ from replication.audit.tables import STUDIES, Inputs, Kept, Tables, load_tables
 from replication.audit.verdicts import audit_claims, disagreements
 from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
+from replication.pipeline.manifest import folder_beside
 from replication.pipeline.verify import damaged, read_entries, upstream
 
 COPIED = ("kl", "analytical_kl", "kl_gap", "expected_estimator", "estimator_bias", "second_moment")
@@ -64,7 +65,9 @@ def gate(
 
 def altered(path: str) -> list[str]:
     """What the file rests on, up to its sources, that is not what its job made."""
-    return [str(problem) for problem in damaged(upstream(path, read_entries()[0]))]
+    return [
+        str(problem) for problem in damaged(upstream(path, read_entries(folder_beside(path))[0]))
+    ]
 
 
 def contradictions(

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from replication.pipeline.io import DamagedFileError
-from replication.pipeline.manifest import fingerprint, made_by, producers, write_entry
+from replication.pipeline.manifest import (
+    fingerprint,
+    folder_beside,
+    made_by,
+    producers,
+    write_entry,
+)
 from replication.pipeline.orphans import end_with_run
 from replication.pipeline.verify import read_entries
 
@@ -34,7 +40,7 @@ def job(snakemake: Snakemake) -> Iterator[None]:
         with log_to(snakemake.log[0]):
             end_with_run()
             inputs = {path: fingerprint(path) for path in map(str, snakemake.input)}
-            _reject_altered(inputs)
+            _reject_altered(inputs, folder_beside(snakemake.log[0]))
             yield
             if snakemake.output:
                 write_entry(made_by(snakemake, inputs))
@@ -42,9 +48,9 @@ def job(snakemake: Snakemake) -> Iterator[None]:
         raise SystemExit(f"{snakemake.log[0]}: {error}") from None
 
 
-def _reject_altered(inputs: Mapping[str, str]) -> None:
+def _reject_altered(inputs: Mapping[str, str], folder: Path) -> None:
     """A file may change between the start of a run, which checks it, and the job that reads it."""
-    for path, entry in producers(read_entries()[0]).items():
+    for path, entry in producers(read_entries(folder)[0]).items():
         if inputs.get(path, entry.outputs[path]) != entry.outputs[path]:
             raise DamagedFileError(
                 f"{path} was altered after rule {entry.rule} made it: run again to make it anew"

@@ -27,6 +27,7 @@ __all__ = [
     "FOLDER",
     "Entry",
     "fingerprint",
+    "folder_beside",
     "made_by",
     "producers",
     "read_entry",
@@ -71,7 +72,7 @@ class Entry:
     def path(self) -> Path:
         """The file of the entry."""
         values = [value for _, value in sorted(self.wildcards.items())]
-        return FOLDER / (".".join([self.rule, *values]) + ".json")
+        return folder_beside(*self.outputs) / (".".join([self.rule, *values]) + ".json")
 
     def text(self) -> str:
         """The entry as it is written, with a digest of itself."""
@@ -83,6 +84,22 @@ class Entry:
         """SHA-256 of all that the entry says."""
         body = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
+
+
+def folder_beside(path: str, *_: str) -> Path:
+    """The folder of entries that speaks of a file of a run, whose files may have a prefix.
+
+    Args:
+        path: of a result, a figure or a log.
+
+    Examples:
+        >>> folder_beside("theirs/figures/a.svg").as_posix()
+        'theirs/results/manifest'
+    """
+    parts = Path(path).parts
+    named = [parts.index(name) for name in ("results", "figures", "logs") if name in parts]
+    place = max(named, default=0)
+    return Path(*parts[:place], FOLDER)
 
 
 def fingerprint(path: str | os.PathLike[str]) -> str:
