@@ -12,6 +12,7 @@ from scipy.stats import binom
 
 from replication.llm.settings import Settings, load_settings
 from replication.llm.tables import REWARDS, has_reward, read_pools, rewards
+from replication.pipeline.verify import altered_of_kept
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "study/llm"
@@ -40,6 +41,8 @@ def test_it_is_what_the_config_asks_for() -> None:
         for prompt in each["prompts"].values():
             prompt.pop("label")
     assert manifest["settings"] == now
+    assert altered_of_kept(KEPT / "manifest.json") == []
+    assert len(manifest["sha256"]) == 4
     assert set(manifest["made_with"]) == {"device", "python", "torch", "transformers", "numpy"}
 
 

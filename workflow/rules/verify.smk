@@ -19,6 +19,7 @@ rule verify:
     params:
         expected=lambda wildcards: artifacts(rules.all.input),
         config=lambda wildcards: config,
+        records=[*kept_studies().values(), kept_of_llm("manifest.json")],
         snakefile=in_project("Snakefile"),
     script:
         "../scripts/verify.py"

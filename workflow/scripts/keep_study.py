@@ -25,7 +25,7 @@ def keep(table: str, made_of: Mapping[str, Any], folder: Path, name: str) -> Non
     versions = ChainMap(*(dict(entry.versions) for entry in jobs))
     record = {
         **made_of,
-        "sha256": fingerprint(table),
+        "sha256": {f"{name}.csv": fingerprint(table)},
         "versions": dict(versions),
     }
     with atomic_path(folder / f"{name}.csv") as path:

@@ -9,8 +9,13 @@ import pandas as pd
 from replication.llm.settings import Settings, load_settings
 from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
+from replication.pipeline.manifest import fingerprint
+from replication.pipeline.provenance import code_digest
 
 Key = tuple[str, float]
+
+COMPUTED_BY = tuple(f"replication.llm.{name}" for name in ("rewards", "sampling", "search"))
+"""The modules whose digest is kept."""
 
 FLOATS = ("log_prob", "judge", "difference")
 
@@ -41,7 +46,12 @@ def keep(
     _write(_stacked(found), folder / "found.parquet")
     _write(texts, folder / "texts.parquet")
     _write(measured, folder / "precision.parquet")
-    manifest = _manifest(settings, measured, made_with)
+    tables = sorted(folder.glob("*.parquet"))
+    manifest = {
+        **_manifest(settings, measured, made_with),
+        "code": {name: code_digest(name) for name in COMPUTED_BY},
+        "sha256": {path.name: fingerprint(path) for path in tables},
+    }
     with atomic_path(folder / "manifest.json") as temporary:
         temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 

@@ -9,17 +9,18 @@ from typing import Any
 
 from replication.pipeline.io import DamagedFileError
 from replication.pipeline.job import job
-from replication.pipeline.verify import read_entries, verify
+from replication.pipeline.verify import altered_of_kept, read_entries, verify
 
 
-def check(expected: Sequence[str], outdated: Mapping[str, str]) -> str:
+def check(expected: Sequence[str], outdated: Mapping[str, str], records: Sequence[str]) -> str:
     """Say how many files were checked.
 
     Raises:
         DamagedFileError: with a line for each file that is not what it should be.
     """
     entries, altered = read_entries()
-    problems = [*altered, *verify(entries, expected, outdated)]
+    kept = [problem for record in records for problem in altered_of_kept(record)]
+    problems = [*altered, *verify(entries, expected, outdated), *kept]
     if problems:
         raise DamagedFileError(f"{len(problems)} problems:\n" + "\n".join(map(str, problems)))
     count = sum(len(entry.outputs) for entry in entries)
@@ -54,4 +55,4 @@ SUMMARY = ("file", "date", "rule", "logs", "status", "plan")
 if __name__ == "__main__":
     with job(snakemake):
         found = would_be_made_again(snakemake.params.snakefile, snakemake.params.config)
-        print(check(snakemake.params.expected, found))
+        print(check(snakemake.params.expected, found, snakemake.params.records))

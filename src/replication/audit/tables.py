@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from replication.pipeline.io import read_frame
-from replication.pipeline.manifest import fingerprint
+from replication.pipeline.verify import altered_of_kept
 
 __all__ = ["STALE", "STUDIES", "Inputs", "Kept", "Tables", "differences", "load_tables"]
 
@@ -111,7 +111,7 @@ def differences(table: str, kept: Kept) -> list[str]:
     """
     with open(kept.made_of, encoding="utf-8") as file:
         then = json.load(file)
-    wrong = [table] if then["sha256"] != fingerprint(table) else []
+    wrong = [str(problem.path) for problem in altered_of_kept(kept.made_of)]
     before, now = _flat(then), _flat(kept.now)
     return wrong + [
         name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
@@ -11,7 +12,16 @@ from typing import Literal, NamedTuple
 
 from replication.pipeline.manifest import FOLDER, Entry, fingerprint, producers, read_entry
 
-__all__ = ["ARTIFACTS", "Problem", "damaged", "mark_unsound", "read_entries", "upstream", "verify"]
+__all__ = [
+    "ARTIFACTS",
+    "Problem",
+    "altered_of_kept",
+    "damaged",
+    "mark_unsound",
+    "read_entries",
+    "upstream",
+    "verify",
+]
 
 ARTIFACTS = ("results", "figures")
 """Folders that hold nothing but what jobs make."""
@@ -116,6 +126,21 @@ def _stale(entries: Collection[Entry], outdated: Mapping[str, str]) -> Iterator[
                 yield Problem(path, "stale", f"{changed[0]} is not what it was made from")
             elif path in outdated:
                 yield Problem(path, "stale", outdated[path])
+
+
+def altered_of_kept(record: str | os.PathLike[str]) -> list[Problem]:
+    """Files kept beside a record of what they were made of that are not those it speaks of.
+
+    Args:
+        record: a JSON file with the fingerprints (`sha256`) of files in its folder, by name.
+    """
+    fingerprints = json.loads(Path(record).read_text("utf-8"))["sha256"]
+    beside = {str(Path(record).parent / name): digest for name, digest in fingerprints.items()}
+    return [
+        Problem(path, "altered", f"{record} speaks of another")
+        for path, digest in beside.items()
+        if not Path(path).is_file() or fingerprint(path) != digest
+    ]
 
 
 def mark_unsound() -> list[Problem]:
