@@ -166,6 +166,7 @@ def digests(folder: Path) -> dict[str, str]:
             path.read_bytes().partition(b'<section id="times">')[0]
         ).hexdigest()
         for path in files(folder)
+        if path.name != "report_page.json"  # the record of the whole page, times and all
     }
 
 
