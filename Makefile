@@ -13,7 +13,7 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all environment llm test test-lowest lint format bench figures audit study readme report \
+.PHONY: all environment llm test test-slurm test-lowest lint format bench figures audit study readme report \
     crate docs schema faults fuzz licences lock clean help
 
 all: $(READY) ## set up the environment and run the whole pipeline (the default)
@@ -47,6 +47,9 @@ llm: $(READY) ## install what running the language model needs: torch and the we
 
 test: $(READY) ## run every test
 	$(RUN) pytest
+
+test-slurm: $(READY) ## run the tests of the cluster, a quarter of an hour (root; slurm-wlm and munge of Debian)
+	$(RUN) pytest -m slurm
 
 test-lowest: $(READY) ## run the library's tests at the lowest versions of what it declares
 	$(UV) venv --clear --python $(VENV)/bin/python $(VENV)/lowest
