@@ -124,12 +124,35 @@ def test_packages_say_what_they_are_for_and_load_nothing(name: str) -> None:
     assert name in ("bonmeter", "bonmeter.runs") or len(body) == 1
 
 
+ACT_ON_A_RUN = {
+    "replication.audit.cross_check": "replication/test_cross_check.py",
+    "replication.audit.tables": "replication/test_tables.py",
+    "replication.pipeline.crate": "replication/test_crate.py",
+    "replication.pipeline.job": "replication/test_manifest.py",
+    "replication.pipeline.lock": "replication/test_lock.py",
+    "replication.pipeline.manifest": "replication/test_manifest.py",
+    "replication.pipeline.orphans": "replication/test_lock.py",
+    "replication.pipeline.places": "replication/test_places.py",
+    "replication.pipeline.plain_yaml": "replication/test_read_yaml.py",
+    "replication.pipeline.reach": "replication/test_config.py",
+    "replication.pipeline.verify": "replication/test_manifest.py",
+}
+"""Modules whose functions may need the folder of a run, more than an example shows; their tests."""
+
+
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_public_functions_have_a_doctest_that_checks_something(
     function: Callable[..., Any],
 ) -> None:
     [found] = doctest.DocTestFinder(recurse=False).find(function, module=False)
-    assert [example for example in found.examples if example.want]
+    shown = [example for example in found.examples if example.want]
+    assert shown or function.__module__ in ACT_ON_A_RUN
+
+
+@pytest.mark.parametrize("module", ACT_ON_A_RUN)
+def test_what_acts_on_a_run_has_tests_of_its_own(module: str) -> None:
+    text = (SOURCE.parent / "tests" / ACT_ON_A_RUN[module]).read_text(encoding="utf-8")
+    assert module in text or module.rpartition(".")[2] in text
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Entry:
     def path(self) -> Path:
         """The file of the entry."""
         values = [value for _, value in sorted(self.wildcards.items())]
-        return folder_beside(*self.outputs) / (".".join([self.rule, *values]) + ".json")
+        return folder_beside(next(iter(self.outputs))) / (".".join([self.rule, *values]) + ".json")
 
     def text(self) -> str:
         """The entry as it is written, with a digest of itself."""
@@ -86,7 +86,7 @@ class Entry:
         return hashlib.sha256(body.encode()).hexdigest()
 
 
-def folder_beside(path: str, *_: str) -> Path:
+def folder_beside(path: str) -> Path:
     """The folder of entries that speaks of a file of a run, whose files may have a prefix.
 
     Args:
