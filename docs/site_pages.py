@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.ext.autodoc.mock import mock  # type: ignore[attr-defined]
+from sphinx.ext.autodoc.mock import mock  # type: ignore[attr-defined]  # not in its __all__
 from sphinx.writers.html5 import HTML5Translator
 
 import bonmeter

@@ -35,7 +35,7 @@ def against(table: Path, **then: object) -> list[str]:
     record.write_text(
         json.dumps({**NOW, "sha256": {table.name: fingerprint(table)}, "versions": {}, **then})
     )
-    return differences(str(table), Kept(str(record), NOW))
+    return differences(Kept(str(record), NOW))
 
 
 def test_what_would_be_made_now_does_not_differ(table: Path) -> None:

@@ -92,7 +92,6 @@ rule audit_gate:
         policies=POLICIES,
         kept=rules.claims.params.kept,
         checks=CHECKS,
-        n=N_GRID,
         certification=config["certification"],
     script:
         "../scripts/audit_gate.py"

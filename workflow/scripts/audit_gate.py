@@ -1,6 +1,6 @@
 """The gate of the audit: it takes no table on trust, and a verdict other than expected fails."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from replication.audit.cross_check import (
     check_same,
 )
 from replication.audit.findings import NOT_STUDIED
-from replication.audit.tables import STUDIES, Inputs, Kept, Tables, load_tables
+from replication.audit.tables import Tables, load_tables
 from replication.audit.verdicts import audit_claims, disagreements
 from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
@@ -93,20 +93,14 @@ def contradictions(
             yield from check_same(
                 f"{name}, {column} of estimates", estimates[name][column], exact[name][column]
             )
-    for name in STUDIES[:1]:
-        for size in (f"{name}_quick", name):
-            if size in evidence.tables:
-                yield from _check_study(size, evidence.tables[size], evidence.tables["exact"])
+    for name in ("estimators_quick", "estimators"):
+        if name in evidence.tables:
+            yield from _check_study(name, evidence.tables[name], evidence.tables["exact"])
 
 
 def _check_study(name: str, study: pd.DataFrame, exact: pd.DataFrame) -> Iterator[str]:
     both = study.merge(exact[["policy", "n", "kl"]], on=["policy", "n"], suffixes=("", "_exact"))
     yield from check_same(f"kl of {name}", both.kl, both.kl_exact, KEPT_DIGITS)
-
-
-def load(inputs: Inputs, policies: Sequence[str], kept: Mapping[str, Sequence[Any]]) -> Tables:
-    """The evidence."""
-    return load_tables(policies, inputs, {name: Kept(*each) for name, each in kept.items()})
 
 
 if __name__ == "__main__":
@@ -115,7 +109,7 @@ if __name__ == "__main__":
         message = gate(
             given.claims,
             given.written[0],
-            load(given, params.policies, params.kept),
+            load_tables(params.policies, given, params.kept),
             dict(zip(params.policies, given.policies, strict=True)),
             {claim: InequalityCheck(**check) for claim, check in params.checks.items()},
             params.certification,

@@ -5,7 +5,7 @@ from typing import Any
 
 from replication.audit.claims import load_claims
 from replication.audit.summary import to_json
-from replication.audit.tables import Inputs, Kept, load_tables
+from replication.audit.tables import Inputs, load_tables
 from replication.audit.verdicts import audit_claims
 from replication.pipeline.io import atomic_path
 from replication.pipeline.job import job
@@ -19,7 +19,7 @@ def audit(
     outputs: Mapping[str, str],
 ) -> None:
     """Write the claims table, and the cells; `policies` names the tables of policies in order."""
-    evidence = load_tables(policies, inputs, {name: Kept(*each) for name, each in kept.items()})
+    evidence = load_tables(policies, inputs, kept)
     table = audit_claims(load_claims(claims), *evidence)
     for written, target in ((table, outputs["parquet"]), (evidence.cells, outputs["cells"])):
         with atomic_path(target) as path:

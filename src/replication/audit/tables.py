@@ -62,13 +62,15 @@ class Tables(NamedTuple):
     absent: Mapping[str, str]
 
 
-def load_tables(policies: Sequence[str], inputs: Inputs, kept: Mapping[str, Kept]) -> Tables:
+def load_tables(
+    policies: Sequence[str], inputs: Inputs, kept: Mapping[str, Sequence[Any]]
+) -> Tables:
     """Read all that the audit rests on.
 
     Args:
         policies: names of the policies, in the order of their tables.
         inputs: the paths.
-        kept: by name, what is kept of long studies, if they are not run.
+        kept: by name, the fields of `Kept` of long studies, if they are not run.
     """
     tables = {
         "exact": _of_policies(policies, inputs.exact),
@@ -83,7 +85,7 @@ def load_tables(policies: Sequence[str], inputs: Inputs, kept: Mapping[str, Kept
     for name in STUDIES:
         quick, *full = getattr(inputs, name)
         tables[f"{name}_quick"] = pd.read_csv(quick)
-        wrong = differences(full[0], kept[name]) if name in kept else []
+        wrong = differences(Kept(*kept[name])) if name in kept else []
         if wrong:
             absent[name] = f"{STALE} ({', '.join(wrong)})"
         elif full:
@@ -97,13 +99,12 @@ def load_tables(policies: Sequence[str], inputs: Inputs, kept: Mapping[str, Kept
     return Tables(_of_policies(policies, inputs.checks), tables, absent)
 
 
-def differences(table: str, kept: Kept) -> list[str]:
+def differences(kept: Kept) -> list[str]:
     """In what the study that is kept differs from what would be made now.
 
     Policies that only one of them has do not count.
 
     Args:
-        table: the path of its table.
         kept: what it was made of, and would be.
 
     Returns:

@@ -75,9 +75,13 @@ def damaged(entries: Iterable[Entry]) -> list[Problem]:
 def _damage(path: str, digest: str, rule: str) -> Problem | None:
     if not Path(path).is_file():
         return Problem(path, "missing", f"rule {rule} made it")
-    if fingerprint(path) != digest:
+    if not _lies_there(path, digest):
         return Problem(path, "altered", f"it is not what rule {rule} made")
     return None
+
+
+def _lies_there(path: str, digest: str) -> bool:
+    return Path(path).is_file() and fingerprint(path) == digest
 
 
 def verify(
@@ -139,7 +143,7 @@ def altered_of_kept(record: str | os.PathLike[str]) -> list[Problem]:
     return [
         Problem(path, "altered", f"{record} speaks of another")
         for path, digest in beside.items()
-        if not Path(path).is_file() or fingerprint(path) != digest
+        if not _lies_there(path, digest)
     ]
 
 
