@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -56,12 +57,14 @@ def test_two_runs_in_one_folder(tables: Scene) -> None:
     first = tables.start()
     while not (run := recorded(tables.folder)):
         time.sleep(0.05)
+    first.send_signal(signal.SIGSTOP)  # alive, and not done before the last of the others
     for arguments in ((), ("--quiet", "all"), ("--unlock",)):
         second = run_snakemake(tables.project, *tables.targets, *arguments)
         assert second.returncode == 1
         assert f"{tables.folder}: a run is going on here ({run})" in second.stdout
         assert "Traceback" not in second.stdout
     assert run_snakemake(tables.project, *tables.targets, "--dry-run").returncode == 0
+    first.send_signal(signal.SIGCONT)
     output, _ = first.communicate()
     assert first.returncode == 0, output
     assert list(_faults(tables, 0, "")) == []
