@@ -38,8 +38,8 @@ TOGETHER = 1 << 16
 POOLS = 128
 """Pools of one part of the work, at most: few segments with ties take as long as many without."""
 
-ROWS = 1 << 13
-"""Numbers of rows and columns that are tested together, at most."""
+ROWS = 1 << 17
+"""Segments times n that are tested together, at most: fewer cost calls, more cost memory."""
 WIDEST = 4.0
 """Ends of an interval are at most so many times as far from the estimate as without the logit."""
 

@@ -35,8 +35,9 @@ __all__ = [
     "without_hidden",
 ]
 
-MOSTLY = 0.99
-"""Share of the squared error that tie classes must hold for the inverted test."""
+MOSTLY = 0.999
+"""Share of the squared error that tie classes must hold for the inverted test, which takes the rest
+as linear: with 0.99 it covered 93 % where Student's t on a logit covers 95 %."""
 AS_DRAWN = 1.2
 """Parts of unseen mass up to so many times 1/N are like draws."""
 PARTS = 5.0
