@@ -56,7 +56,7 @@ def report(
     files: Files,
     *,
     output: Output,
-    n: N = [],  # noqa: B006
+    n: N = [],
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
     tables: Annotated[
         Path | None, typer.Option(help="Folder for the tables as CSV.", show_default=False)
@@ -90,8 +90,8 @@ def report(
 def table(
     files: Files,
     *,
-    n: N = [],  # noqa: B006
-    quantity: Quantities = [],  # noqa: B006
+    n: N = [],
+    quantity: Quantities = [],
     per_prompt: Annotated[bool, typer.Option("--per-prompt", help="Prompt by prompt.")] = False,
     workers: Workers = 0,
     given: Given,
@@ -119,8 +119,8 @@ def compare(
     second: Annotated[Path, typer.Argument(help="Log of the second run.", show_default=False)],
     *,
     at: Annotated[str, typer.Option(help="What is equal: n or kl.")] = "n",
-    n: N = [],  # noqa: B006
-    quantity: Quantities = [],  # noqa: B006
+    n: N = [],
+    quantity: Quantities = [],
     given: Given,
 ) -> None:
     """The second run minus the first on the prompts that both have, at equal n or equal KL."""
@@ -135,7 +135,7 @@ def compare(
 
 @app.command(epilog="Example: bonmeter frontier runs.jsonl -n 1,4,16,64")
 @with_options(ESTIMATING, PRINTING, READING)
-def frontier(files: Files, *, n: N = [], given: Given) -> None:  # noqa: B006
+def frontier(files: Files, *, n: N = [], given: Given) -> None:
     """Reward against KL, and what the KL-regularised optimum could have bought."""
     numbers = whole_numbers(n)
     with one_line_problems():
@@ -157,12 +157,12 @@ def plan(
     target: Annotated[
         list[str],
         typer.Option(help="QUANTITY=VALUE to be reached by the smallest n; may be repeated."),
-    ] = [],  # noqa: B006
+    ] = [],
     width: Annotated[
         float | None, typer.Option(help="Width of interval for which to count candidates.")
     ] = None,
-    n: N = [],  # noqa: B006
-    quantity: Quantities = [],  # noqa: B006
+    n: N = [],
+    quantity: Quantities = [],
     given: Given,
 ) -> None:
     """The smallest n for a target, with its price; or how many candidates an interval needs."""
