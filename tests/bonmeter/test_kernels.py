@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bonmeter.numerics.kernels import (
+    excess_and_entropy,
     log_mean_density,
     log_one_minus_exp,
     normalised_gap,
@@ -102,10 +103,15 @@ def test_log_one_minus_exp(x: float) -> None:
 
 @given(st.one_of(st.floats(-800, 28), st.floats(-150, 1).map(lambda x: -(10.0**x))))
 @settings(max_examples=300, deadline=None)
-def test_relative_entropy_term(t: float) -> None:
+def test_excess_and_entropy(t: float) -> None:
     with mp.workdps(400):
-        expected = mp.mpf(t) * mp.exp(t) - mp.exp(t) + 1
-    assert relative_error(float(relative_entropy_term(np.array([t]))[0]), expected) <= TOLERANCE
+        expected = mp.expm1(t), mp.mpf(t) * mp.exp(t) - mp.exp(t) + 1
+    alone = excess_and_entropy(np.array([t]))
+    beside_others = excess_and_entropy(np.array([t, 0.0, -3.0]))
+    for found in (alone, beside_others):
+        for value, reference in zip(found, expected, strict=True):
+            assert relative_error(float(value[0]), reference) <= TOLERANCE
+    assert relative_entropy_term(np.array([t])) == alone[1]
 
 
 @pytest.mark.parametrize("n", [1.5, 2.0, 3.0, 1e12])

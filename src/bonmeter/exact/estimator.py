@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike
 
 from bonmeter.exact.values import analytical_kl, pmf, sum_over_outcomes
 from bonmeter.numerics.kernels import (
+    economised,
+    excess_and_entropy,
     log_one_minus_exp,
     normalised_gap,
-    relative_entropy_term,
+    polynomial,
 )
 from bonmeter.numerics.validation import (
     FloatArray,
@@ -21,7 +23,7 @@ from bonmeter.numerics.validation import (
 from bonmeter.policies.listed import ReferencePolicy
 
 # Log-probabilities handled at a time: their temporaries stay in the processor's cache.
-CHUNK = 1 << 13
+CHUNK = 1 << 14
 # Lowest log(1-eps), at eps = 1: its multiples vanish when exponentiated, and are numbers.
 LOG_OF_ZERO = -1e6
 # From this n on, the two terms of d_n cancel by less than three digits.
@@ -64,35 +66,71 @@ def kl_estimator(log_eps: ArrayLike, n: ArrayLike) -> FloatArray:
     n = as_n(n)
     reject_shapes(log_eps=log_eps, n=n)
     pieces = np.nditer(
-        [log_eps, n, None], ["buffered", "external_loop", "zerosize_ok"], buffersize=CHUNK
+        [log_eps, n, analytical_kl(n), None],
+        ["buffered", "external_loop", "zerosize_ok"],
+        buffersize=CHUNK,
     )
     with pieces:
-        for piece, draws, out in pieces:
-            out[...] = _kl_estimator(piece, draws if n.ndim else n)
-        estimates: FloatArray = pieces.operands[2][()]
+        for *arguments, out in pieces:
+            out[...] = _kl_estimator(*arguments)
+        estimates: FloatArray = pieces.operands[-1][()]
     return estimates
 
 
-def _kl_estimator(log_eps: FloatArray, n: FloatArray | float) -> FloatArray:
+def _kl_estimator(
+    log_eps: FloatArray, n: FloatArray | float, formula: FloatArray | float
+) -> FloatArray:
     """d_n = q (K + (n-1) log r) + (1-q) log((1-q)/eps), with r = 1-eps, q = r^n, K the formula.
 
     As n -> 1 the two terms are of order n-1 and their sum of order (n-1)^2, hence another form.
     """
-    log_eps = np.maximum(log_eps, -690.0)
+    log_eps = np.clip(log_eps, -690.0, 0.0)
     eps, rest = np.exp(log_eps), 0.0 - np.expm1(log_eps)
-    with np.errstate(divide="ignore"):
-        log_rest = np.maximum(np.where(eps < 0.5, np.log1p(-eps), np.log(rest)), LOG_OF_ZERO)
-    log_power = (n - 1) * log_rest
+    log_power = (n - 1) * _log_rest(eps, rest)
+    near_one = np.less(n, NEAR_ONE)
+    if np.all(near_one):
+        return _near_one(eps, rest, log_power, formula)
     drop = rest * np.expm1(log_power)  # q - r
     log_ratio = np.log1p(drop / -eps)
-    formula = analytical_kl(n)
     estimate = (rest + drop) * (formula + log_power) + (eps - drop) * log_ratio
-    near_one = np.less(n, NEAR_ONE)
-    if not near_one.any():
+    if not np.any(near_one):
         return estimate
-    # the terms of `exact_kl` for the outcomes [0, r] and [r, 1], all >= 0
-    parts = rest * relative_entropy_term(log_power), eps * relative_entropy_term(log_ratio)
-    return np.where(near_one, parts[0] + parts[1] + np.exp(n * log_rest) * formula, estimate)
+    small = np.where(near_one, log_power, 0.0)
+    return np.where(near_one, _near_one(eps, rest, small, formula), estimate)
+
+
+def _log_rest(eps: FloatArray, rest: FloatArray) -> FloatArray:
+    """log(1-eps); hardly any of many responses have half of the mass, which need another form."""
+    with np.errstate(divide="ignore"):
+        log_rest = np.log1p(-eps)
+        (large,) = np.nonzero(eps > 0.5)
+        if large.size:
+            log_rest[large] = np.maximum(np.log(rest[large]), LOG_OF_ZERO)
+    return log_rest
+
+
+def _near_one(
+    eps: FloatArray, rest: FloatArray, log_power: FloatArray, formula: FloatArray | float
+) -> FloatArray:
+    """d_n = q K + r (t e^t - e^t + 1) + eps ((1+w) log(1+w) - w), t = log(q/r), 1+w = (1-q)/eps.
+
+    All terms are >= 0, and w <= n-1. The last two are those of `exact_kl` for the outcomes [0, r]
+    and [r, 1].
+    """
+    excess, entropy = excess_and_entropy(log_power)
+    entropy += (excess + 1.0) * formula
+    entropy *= rest
+    excess *= rest
+    growth = excess / -eps
+    excess *= growth
+    excess *= polynomial(growth, _GROWTH_SERIES)
+    return entropy - excess
+
+
+# (1+w) log(1+w) - w = sum over j of (-1)^j w^(j+2)/((j+1)(j+2))
+_GROWTH_SERIES = economised(
+    [(-1) ** j / ((j + 1) * (j + 2)) for j in range(10)], (0.0, NEAR_ONE - 1), size=6
+)
 
 
 def expected_kl_estimator(policy: ReferencePolicy, n: ArrayLike) -> FloatArray:
@@ -145,7 +183,7 @@ def expected_kl_estimator_gap(policy: ReferencePolicy, n: ArrayLike) -> FloatArr
 def _estimator_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    return pmf(n, log_mass, log_cdf, step) * _kl_estimator(log_mass, n)
+    return pmf(n, log_mass, log_cdf, step) * _kl_estimator(log_mass, n, analytical_kl(n))
 
 
 def _estimator_gap_term(
@@ -191,5 +229,5 @@ def kl_estimator_second_moment(policy: ReferencePolicy, n: ArrayLike) -> FloatAr
 def _squared_estimator_term(
     n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray
 ) -> FloatArray:
-    estimate = _kl_estimator(log_mass, n)
+    estimate = _kl_estimator(log_mass, n, analytical_kl(n))
     return pmf(n, log_mass, log_cdf, step) * estimate**2

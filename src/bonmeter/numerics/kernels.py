@@ -9,18 +9,23 @@ terms of one sign, so its relative error is that of its terms. Derivations: docs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import factorial
 
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
 
 from bonmeter.numerics.validation import FloatArray
 
 __all__ = [
+    "economised",
+    "excess_and_entropy",
     "log_mean_density",
     "log_one_minus_exp",
     "normalised_gap",
     "normalised_win_rate_gap",
+    "polynomial",
     "relative_entropy_term",
 ]
 
@@ -37,6 +42,9 @@ _LOG_SINHC = np.array(
     ]
 )
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+NEAR_ZERO = 0.1
+"""Below this |t|, e^t - 1 - t is summed as a series."""
 
 
 def log_one_minus_exp(x: FloatArray) -> FloatArray:
@@ -67,22 +75,64 @@ def relative_entropy_term(log_ratio: FloatArray) -> FloatArray:
         >>> relative_entropy_term(np.array([0.0, 1.0, -1e-20])).tolist()
         [0.0, 1.0, 5e-41]
     """
-    excess = np.expm1(log_ratio)
-    term = np.asarray(log_ratio * excess + (log_ratio - excess))
-    near = np.abs(log_ratio) < 0.1
+    return excess_and_entropy(log_ratio)[1]
+
+
+def excess_and_entropy(t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """e^t - 1 and t e^t - e^t + 1, without cancellation.
+
+    Examples:
+        >>> [x.tolist() for x in excess_and_entropy(np.array([0.0, 1e-20]))]
+        [[0.0, 1e-20], [0.0, 5e-41]]
+    """
+    near = np.abs(t) < NEAR_ZERO
+    if near.all():
+        return _series_excess_and_entropy(t)
+    excess = np.expm1(t)
+    entropy = t * excess + (t - excess)
     if near.any():
-        t = log_ratio[near]
-        term[near] = t * t * _polynomial(t, _ENTROPY_SERIES)
-    return term
+        _, series = _series_excess_and_entropy(np.where(near, t, 0.0))
+        entropy = np.where(near, series, entropy)
+    return excess, entropy
 
 
-# t e^t - e^t + 1 = sum over j of t^(j+2) (j+1)/(j+2)!
-_ENTROPY_SERIES = np.array([(j + 1) / factorial(j + 2) for j in range(10)])
+def _series_excess_and_entropy(t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    square = t * t
+    curve = square * polynomial(t, _EXP_SERIES)  # e^t - 1 - t
+    return t + curve, (square - curve) + t * curve
 
 
-def _polynomial(x: FloatArray, coefficients: FloatArray | list[float]) -> FloatArray:
-    """Lowest power first."""
-    return np.asarray(np.polynomial.polynomial.polyval(x, coefficients), dtype=np.float64)
+def economised(
+    coefficients: Sequence[float], domain: tuple[float, float], size: int
+) -> list[float]:
+    """A polynomial of fewer coefficients, close to another on the domain and equal at 0.
+
+    Examples:
+        >>> [round(c, 4) for c in economised([1.0, 0.0, 0.0, 1.0], (-1.0, 1.0), 3)]  # x^3 ~ x/2
+        [1.0, 0.5, 0.0]
+    """
+    first, *others = coefficients
+    fitted = Chebyshev.interpolate(Polynomial(others), size - 2, domain)
+    return [first, *(float(c) for c in fitted.convert(kind=Polynomial).coef)]
+
+
+def polynomial(x: FloatArray, coefficients: Sequence[float]) -> FloatArray:
+    """Coefficients from the lowest power; two or more.
+
+    Examples:
+        >>> polynomial(np.array([2.0]), [1.0, 0.0, 3.0]).tolist()  # 1 + 3 x^2
+        [13.0]
+    """
+    first, *middle, last = coefficients
+    value = x * last
+    for coefficient in reversed(middle):
+        value += coefficient
+        value *= x
+    value += first
+    return value
+
+
+_EXP_SERIES = economised([1 / factorial(j + 2) for j in range(12)], (-NEAR_ZERO, NEAR_ZERO), size=8)
 
 
 def normalised_gap(n: float, step: FloatArray) -> FloatArray:
@@ -108,7 +158,7 @@ def normalised_gap(n: float, step: FloatArray) -> FloatArray:
 def _gap_series(n: float, y: FloatArray) -> FloatArray:
     """phi_n = sum_k c_k B_k y^(2k), B_k = (kappa/n)^2 sum_{j<2k} j n^(j+1-2k), |y| <= 1."""
     square = y * y
-    return square * _polynomial(square, _LOG_SINHC * _brackets(n))
+    return square * polynomial(square, (_LOG_SINHC * _brackets(n)).tolist())
 
 
 @lru_cache(maxsize=1 << 12)
@@ -175,7 +225,7 @@ def _win_series(n: float, z: FloatArray) -> FloatArray:
         for k in range(1, 12)
     ]
     square = z * z
-    series = square * _polynomial(square, terms)
+    series = square * polynomial(square, terms)
     scaled = np.where(n * h > TINY_STEP, n * h / np.sinh(np.maximum(n * h, TINY_STEP)), 1.0)
     return (n - 1) / (2 * n) * np.exp(-h) * series * scaled
 

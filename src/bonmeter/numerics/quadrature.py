@@ -28,7 +28,7 @@ __all__ = ["Nodes", "summarise"]
 # Outcomes are handled in blocks of consecutive ones; a panel is made of whole blocks.
 BLOCK = 64
 # Blocks handled at a time: their temporaries stay in the processor's cache.
-CHUNK = 128
+CHUNK = 256
 # Largest extent of a panel (a block has an eighth of it), and largest mass of an outcome in it,
 # relative to F min(1, -log F).
 WIDTH = 1 / 9
@@ -187,23 +187,27 @@ def _panel_nodes(
 ) -> list[tuple[FloatArray, ...]]:
     """The grid of nodes of a panel, and the outcomes too large for it."""
     centre, half = 0.5 * (panel.near + panel.far), 0.5 * (panel.far - panel.near)
-    moments = np.zeros((grid.mass.size, POSITIONS))
-    work = np.empty((grid.mass.size + POSITIONS, CHUNK * BLOCK))
+    size = grid.mass.size
+    moments = np.zeros((2 * size, POSITIONS // 2))
+    longest = min(CHUNK, panel.blocks.size) * BLOCK
+    work = np.empty((2 * size + POSITIONS // 2, longest))
     parts = []
     for i in range(0, panel.blocks.size, CHUNK):
         chunk = panel.blocks[i : i + CHUNK]
-        masses, basis = np.split(work[:, : chunk.size * BLOCK], [grid.mass.size])
-        p, u = masses[0].reshape(-1, BLOCK), basis[1].reshape(-1, BLOCK)
+        masses, odd, even = np.split(work[:, : chunk.size * BLOCK], [size, 2 * size])
+        p, u = masses[0].reshape(-1, BLOCK), even[0].reshape(-1, BLOCK)
         np.exp(rows[chunk], out=p)
         _set_positions(u, p, _Blocks(*(x[chunk] for x in blocks)), panel.lower, centre)
         if blocks.largest[chunk].max() > panel.largest:
             large = p > panel.largest
             parts.append(_nodes(np.ones(1), p[large], centre + u[large], panel.lower))
             p[large] = 0.0
-        u *= 1 / half
+        u *= 2 / half
         _set_masses(masses, panel.largest, grid.power)
-        _set_basis(basis)
-        moments += (masses.reshape(-1, MASSES, basis.shape[1]) @ basis.T).reshape(moments.shape)
+        np.multiply(masses, even[0], out=odd)
+        _set_even(even)
+        moments += work[: 2 * size, : p.size] @ even.T
+    moments = _interleave(*np.split(moments, 2))
     mass = panel.largest * grid.mass[:, None]
     weight = grid.weights @ moments @ _WEIGHTS / mass
     *nodes, log_cdf = _nodes(weight, mass, centre + half * _POSITIONS, panel.lower)
@@ -238,21 +242,25 @@ def _set_masses(masses: FloatArray, scale: float, power: int) -> None:
         np.multiply(masses[k - 1], s, out=masses[k])
 
 
-def _set_basis(basis: FloatArray) -> None:
-    """From u in the second row: polynomials in u, b_2m = T_2m, b_(m+i) = T_m b_i, m = 1, 2, 4...
+def _set_even(even: FloatArray) -> None:
+    """From u in the first row: c_0, c_2, c_4..., of which c_m is 2 T_m(u/2) for m = 1, 2, 4, 8...
 
-    On [-1, 1] they are nearly as well conditioned as the Chebyshev polynomials T_j, at half the
-    cost.
+    The others are products, c_(m+i) = c_m c_i. Together with u c_0, u c_2... they are a basis of
+    the polynomials in u, on [-2, 2] nearly as well conditioned as the Chebyshev polynomials T_j, at
+    less than half of the cost.
     """
-    basis[0] = 1.0
-    m, size = 1, basis.shape[0]
-    while m < size:
-        np.multiply(basis[m], basis[1 : min(m, size - m)], out=basis[m + 1 : 2 * m])
-        if 2 * m < size:
-            np.square(basis[m], out=basis[2 * m])
-            basis[2 * m] *= 2.0
-            basis[2 * m] -= 1.0
+    m, size = 1, even.shape[0]
+    while m < size:  # row m holds c_2m
+        np.square(even[m // 2], out=even[m])
+        even[m] -= 2.0
+        np.multiply(even[m], even[1 : min(m, size - m)], out=even[m + 1 : 2 * m])
         m *= 2
+    even[0] = 1.0
+
+
+def _interleave(even: FloatArray, odd: FloatArray) -> FloatArray:
+    """Columns of the two in turn."""
+    return np.stack((even, odd), axis=-1).reshape(len(even), -1)
 
 
 def _nodes(weight: FloatArray, p: FloatArray, u: FloatArray, lower: bool) -> tuple[FloatArray, ...]:
@@ -282,10 +290,11 @@ def _grid(power: int) -> _Grid:
 
 
 def _position_weights() -> FloatArray:
-    basis = np.empty((POSITIONS, POSITIONS))
-    basis[1] = _POSITIONS
-    _set_basis(basis)
-    return np.asarray(np.linalg.inv(basis).T, dtype=np.float64)
+    even = np.empty((POSITIONS // 2, POSITIONS))
+    even[0] = 2 * _POSITIONS
+    _set_even(even)
+    basis = _interleave(even.T, even.T * 2 * _POSITIONS[:, None])
+    return np.asarray(np.linalg.inv(basis), dtype=np.float64)
 
 
 _GRIDS = {True: _grid(2), False: _grid(1)}
