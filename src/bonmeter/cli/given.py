@@ -61,6 +61,12 @@ JOINING = ("rewards", "join_on")
 ESTIMATING: Options = {
     "level": _option(float, 0.95, "Coverage of the intervals.", None),
     "method": _option(str, "", "How to estimate KL: rank-corrected, paper or rank-only.", None),
+    "precision": _option(
+        float | None,
+        None,
+        "Largest error of a log-probability (nats); else that of its type.",
+        None,
+    ),
     "missing_reward": _option(
         float | None, None, "Reward of candidates without one; they are left out otherwise.", None
     ),

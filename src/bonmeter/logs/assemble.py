@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from bonmeter.logs.cells import Numbers, whole_or_float
 from bonmeter.logs.generic import CANONICAL
+from bonmeter.logs.places import PLACES, Places
 from bonmeter.logs.problems import LogProblem, Value
 from bonmeter.logs.schema import checked
 from bonmeter.logs.table import FileTable, Shared
@@ -114,7 +115,10 @@ def finished(table: pd.DataFrame, shared: Shared, say: Callable[[str], None]) ->
     for name in CANONICAL[1:]:
         if name in table and not table[name].isna().all():
             columns[name] = table[name]
-    return checked(pd.DataFrame(columns))
+    whole = checked(pd.DataFrame(columns))
+    if {"file", "line", "item", "position"} <= set(table):
+        whole.attrs[PLACES] = Places(whole, table, shared.fields)
+    return whole
 
 
 def _prompts_apart(

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonmeter.logs.logprobs import UNKNOWN, token_sum
+from bonmeter.logs.logprobs import ROUNDING, token_sum
 from bonmeter.logs.problems import FieldProblem, Value, shown
+from bonmeter.pools.identity import is_stand_in
 
 __all__ = [
     "AGGREGATES",
@@ -24,6 +25,7 @@ __all__ = [
     "rewards",
     "texts",
     "token_counts",
+    "weights",
     "whole_or_float",
 ]
 
@@ -48,8 +50,7 @@ VERDICTS = {
 
 NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MISSING = {"", "nan", "na", "none", "null", "<na>"}
-ROUNDING = 1e-4
-"""A log-probability that exceeds 0 by no more than this is read as 0."""
+TOKENS = "a number of tokens"
 EXACT = 2**53
 """Integers up to this one are exact as floats."""
 
@@ -183,13 +184,14 @@ def log_probs(values: Sequence[Any]) -> NDArray[np.float64]:
         return _number(value)
 
     array = numbers(values, parse).astype(np.float64, copy=False)
-    positive = array > ROUNDING
-    if positive.any():
-        index = int(np.argmax(positive))
-        raise CellProblem(
-            index, f"expected a log-probability, at most 0, got {shown(values[index])}"
-        )
-    return np.where(array == UNKNOWN, np.nan, np.minimum(array, 0.0))
+    _reject(values, array > ROUNDING, "a log-probability, at most 0")
+    return np.where(is_stand_in(array), np.nan, np.minimum(array, 0.0))
+
+
+def _reject(values: Sequence[Any], bad: NDArray[np.bool_], expected: str) -> None:
+    if bad.any():
+        index = int(np.argmax(bad))
+        raise CellProblem(index, f"expected {expected}, got {shown(values[index])}")
 
 
 def _sum_of(tokens: list[Value]) -> float | None:
@@ -210,12 +212,25 @@ def token_counts(values: Sequence[Any]) -> NDArray[np.float64]:
     """
 
     def parse(value: Value) -> int | float | None:
-        count = len(value) if isinstance(value, list) else _number(value)
-        if count is not None and (isinstance(value, bool) or count < 0 or count != int(count)):
-            raise ValueError(f"expected a number of tokens, got {shown(value)}")
-        return count
+        if isinstance(value, bool):
+            raise ValueError(f"expected a number of tokens, got {value}")
+        return len(value) if isinstance(value, list) else _number(value)
 
-    return numbers(values, parse).astype(np.float64, copy=False)
+    counts = numbers(values, parse).astype(np.float64, copy=False)
+    _reject(values, (counts < 0) | (counts != np.floor(counts)) & ~np.isnan(counts), TOKENS)
+    return counts
+
+
+def weights(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Weights of prompts.
+
+    Examples:
+        >>> weights([0.5, "2"]).tolist()
+        [0.5, 2.0]
+    """
+    array = numbers(values).astype(np.float64, copy=False)
+    _reject(values, array <= 0, "a weight above 0")
+    return array
 
 
 def texts(values: Sequence[Any]) -> list[str | None]:

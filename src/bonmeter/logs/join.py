@@ -19,7 +19,7 @@ def with_rewards(
     join_on: Sequence[str],
     say: Callable[[str], None],
 ) -> pd.DataFrame:
-    """The candidates with the rewards (and gold rewards) of `scores`.
+    """The candidates with the rewards, the gold rewards or both of `scores`.
 
     Both tables name candidates by the fields of `join_on`; without it by the ids that both hold,
     else by prompt and response. Every candidate must have its reward, and just one.
@@ -43,9 +43,11 @@ def with_rewards(
     """
     rewards = [name for name in ("reward", "gold_reward") if name in scores]
     name = str(scores["file"].iloc[0])
-    if "reward" not in rewards:
+    if not rewards or ("reward" not in rewards and "reward" not in candidates):
         raise LogProblem(f"{name}: expected a reward of each candidate, found none")
     keys = _keys(candidates, scores, join_on, name)
+    for side in (candidates, scores):
+        _reject_unnamed(side, keys)
     left, right = candidates[keys], scores[[*keys, *rewards, "line"]]
     right = right.drop_duplicates([*keys, *rewards])
     twice = right.duplicated(keys, keep=False)
@@ -66,8 +68,22 @@ def with_rewards(
     unused = len(right) - len(right[keys].merge(left.drop_duplicates(), on=keys))
     by = " and ".join(key.removeprefix("id:") for key in keys)
     rest = f"; {unused:,} rewards of no candidate left aside" if unused else ""
+    replaced = [reward for reward in rewards if reward in candidates]
+    rest += f"; in place of {' and '.join(replaced)} of the log" if replaced else ""
     say(f"{name}: rewards joined by {by}{rest}")
     return candidates.assign(**{reward: joined[reward].to_numpy() for reward in rewards})
+
+
+def _reject_unnamed(table: pd.DataFrame, keys: Sequence[str]) -> None:
+    """Refuse a row that lacks what identifies its candidate."""
+    for key in keys:
+        if (missing := table[key].isna().to_numpy()).any():
+            at = table.iloc[int(missing.argmax())]
+            field = key.removeprefix("id:")
+            raise LogProblem(
+                f"{at['file']}, line {at['line']}: field {field}: expected what identifies the "
+                "candidate, got none"
+            )
 
 
 def _keys(

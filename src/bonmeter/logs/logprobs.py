@@ -6,7 +6,8 @@ The rules, the same for every format:
   counts where the log lists it.
 * A token without one leaves that of the response unknown. Tokens of an echoed prompt, of which the
   first has none, do not count.
-* -9999.0 is what OpenAI's and vLLM's servers write for "too unlikely to say": unknown as well.
+* -9999.0 is what OpenAI's and vLLM's servers write for "too unlikely to say": unknown as well, as
+  is the least number of float16, and whatever is below a million nats.
 * What was drawn has positive probability: -inf is refused, and so is a positive log-probability
   beyond rounding.
 """
@@ -18,11 +19,12 @@ from math import fsum, isclose
 from typing import Any, cast
 
 from bonmeter.logs.problems import FieldProblem, Value, shown
+from bonmeter.pools.identity import STAND_INS
 
-__all__ = ["UNKNOWN", "echo_boundary", "openai_log_prob", "token_sum", "vllm_log_prob"]
+__all__ = ["ROUNDING", "echo_boundary", "openai_log_prob", "token_sum", "vllm_log_prob"]
 
-UNKNOWN = -9999.0
-"""Log-probability by which servers say that they do not know it."""
+ROUNDING = 1e-4
+"""A log-probability that exceeds 0 by no more than this is read as 0."""
 
 MISMATCH = 0.01
 """Largest difference, relative or in nats, between a recorded sum and the sum of its tokens."""
@@ -37,9 +39,9 @@ def token_sum(values: Iterable[float | None], field: str) -> float | None:
     """
     numbers = list(values)
     for value in numbers:
-        if value is None or value == UNKNOWN:
+        if value is None or value in STAND_INS:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value > ROUNDING:
             raise FieldProblem(field, f"expected token log-probabilities, got {shown(value)}")
     return fsum(number for number in numbers if number is not None)
 

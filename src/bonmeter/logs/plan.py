@@ -13,13 +13,16 @@ from bonmeter.logs.paths import Getter, Record, getter, has, is_spread
 from bonmeter.logs.problems import LogProblem, shown
 from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
 
-__all__ = ["Choices", "Field", "Plan", "make_plan", "parts"]
+__all__ = ["PER_CANDIDATE", "Choices", "Field", "Plan", "late_columns", "make_plan", "parts"]
 
 POLICY = ("model", "step", "temperature", "top_p", "top_k")
 """Fields of a record that make another policy of the model: each must have one value in a log."""
 
 UNCHANGED = {"temperature": (None, 1), "top_p": (None, 1), "top_k": (None, 0, -1)}
 """Settings of sampling -> values at which the distribution is that of the model itself."""
+
+PER_CANDIDATE = ("response", "reward", "log_prob", "gold_reward", "tokens", "token_ids")
+"""Columns in which a record of several candidates has several values."""
 
 HEAD = 1_000
 """How many of the first records decide."""
@@ -108,7 +111,7 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
         >>> plan.format.name, plan.columns["response"].path
         ('OpenRLHF batch rewards', 'output')
     """
-    head = rows[:HEAD]
+    head = [*rows[:HEAD], *_with_new_fields(rows, HEAD)]
     known = recognise([row.data for row in head])
     inner = head
     if known is not None:
@@ -127,6 +130,7 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
             raise records.problem(None, _choose(name, places))
         if name not in columns and places:
             columns[name] = _field(places[0])
+    once = [] if known else _once(columns, choices)
     if choices.need_prompt:
         _reject_nothing(records, held, columns, choices.one_prompt)
     fixed = {path: resolve(path) for path in choices.where}
@@ -142,8 +146,43 @@ def make_plan(records: Records, rows: Sequence[Row], choices: Choices) -> Plan:
             *kind.assumed,
             *_asked(records, head, kind.remarks),
             *(_sampling([row.data for row in head]) if "log_prob" in columns else ()),
+            *(f"{path} is one value for several candidates: left aside" for path in once),
         ),
     )
+
+
+def _with_new_fields(rows: Sequence[Row], begin: int) -> Iterator[Row]:
+    """The rows from `begin` on that have a field which none before has."""
+    known = {name for row in rows[:begin] for name in row.data}
+    for row in rows[begin:]:
+        if not known.issuperset(row.data):
+            known.update(row.data)
+            yield row
+
+
+def late_columns(record: Record, plan: Plan) -> dict[str, str]:
+    """Columns of a record that the first records had not, so that they would not be read.
+
+    Examples:
+        >>> row = Row(1, 0, {"input": "p", "answer": "a", "reward": 1})
+        >>> plan = make_plan(Records("log", "JSON Lines", iter(())), [row], Choices())
+        >>> late_columns({**row.data, "log_prob": -1.0}, plan)
+        {'log_prob': 'log_prob'}
+    """
+    kind = plan.format if plan.format.holds else generic([record])
+    found = {name: column for name, column in kind.columns.items() if _present([record], column)}
+    rewards = list(kind.rewards([record]))
+    paths = {name: _field(column).path for name, column in found.items()}
+    paths |= {"reward": rewards[0]} if rewards else {}
+    return {name: paths[name] for name in PER_CANDIDATE if name in paths.keys() - plan.columns}
+
+
+def _once(columns: dict[str, Field], choices: Choices) -> list[str]:
+    """Takes out columns, found by name, with one value for several candidates; their fields."""
+    if not any(field.spread for field in columns.values()):
+        return []
+    found = [name for name in PER_CANDIDATE if name in columns.keys() - choices.columns.keys()]
+    return [columns.pop(name).path for name in found if not columns[name].spread]
 
 
 def _reject_nothing(

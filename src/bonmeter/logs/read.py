@@ -25,6 +25,9 @@ __all__ = ["read_log"]
 PROGRESS_SECONDS = 2.0
 """How often the number of candidates read so far is said."""
 
+JOINED = ("reward", "gold_reward")
+"""Columns of a second file, if there is one."""
+
 Path = str | os.PathLike[str]
 
 
@@ -56,7 +59,7 @@ def read_log(
             `tokens`, `weight`) -> the field to read it from, in place of what is recognised: a
             name, or a path like `outputs[].reward`, `[]` standing for the candidates of a record.
         where: field -> value; other records are left out.
-        rewards: a second file, with the rewards.
+        rewards: a second file, with the rewards; `columns` then says where these are in it.
         join_on: fields of both files that identify a candidate; by default those that the format
             has (`request_id` and `index` for vLLM), else prompt and response.
         aggregate: how to make one reward of scores of steps: last, min, max, mean, sum or prod.
@@ -87,7 +90,8 @@ def read_log(
     _reject_repeated([*files, *([] if rewards is None else [rewards])])
     chosen = _known(columns or {})
     ids, joining = _ids(join_on), rewards is not None
-    choices = Choices(chosen, dict(where or {}), aggregate, one_prompt, ids, joining)
+    own = {name: path for name, path in chosen.items() if not (joining and name in JOINED)}
+    choices = Choices(own, dict(where or {}), aggregate, one_prompt, ids, joining)
     notes = _Notes(say)
     shared = Shared()
     tables = [_read(os.fspath(file), choices, shared, notes) for file in files]
@@ -99,7 +103,12 @@ def read_log(
     if rewards is not None:
         ids = choices.ids or tuple(tables[0].plan.ids)
         asked = Choices(
-            _rewards_only(choices.columns), {}, aggregate, ids=ids, joining=True, need_prompt=False
+            {name: path for name, path in chosen.items() if name in JOINED},
+            {},
+            aggregate,
+            ids=ids,
+            joining=True,
+            need_prompt=False,
         )
         scores = assembled([_read(os.fspath(rewards), asked, shared, notes)])
         candidates = with_rewards(candidates, scores, join_on, notes.add)
@@ -117,10 +126,6 @@ def _known(columns: Mapping[str, str]) -> dict[str, str]:
 
 def _ids(join_on: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in join_on if name not in ("prompt", "response"))
-
-
-def _rewards_only(columns: Mapping[str, str]) -> dict[str, str]:
-    return {name: path for name, path in columns.items() if name in ("reward", "gold_reward")}
 
 
 def _reject_repeated(files: Sequence[Path]) -> None:

@@ -160,9 +160,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> Record:
 DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
+JOINED = " \t\r\n\ufeff"
+"""What may stand around a line: also the byte order mark of a file that was appended."""
+
+
 def _json_lines(stream: IO[bytes], name: str, line: int, first: bytes) -> Iterator[Row]:
     for number, data in enumerate(chain((first,), stream), line):
-        text = _text(data, name, number).strip()
+        text = _text(data, name, number).strip(JOINED)
         if not text:
             continue
         try:

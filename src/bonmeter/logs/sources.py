@@ -42,7 +42,13 @@ HARMLESS = 1 << 28
 
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order mark -> encoding; that of UTF-32 begins with that of UTF-16."""
 
 
 def source_name(path: str) -> str:
@@ -139,16 +145,17 @@ def _without_bom(stream: IO[bytes]) -> IO[bytes]:
     start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]
     if start.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
-    elif start.startswith(UTF_16):
-        return io.BufferedReader(io.BytesIO(_from_utf_16(stream.read())))
+    for mark, encoding in UTF.items():
+        if start.startswith(mark):
+            return io.BufferedReader(io.BytesIO(_as_utf_8(stream.read(), encoding)))
     return stream
 
 
-def _from_utf_16(data: bytes) -> bytes:
+def _as_utf_8(data: bytes, encoding: str) -> bytes:
     try:
-        return data.decode("utf-16").encode()
+        return data.decode(encoding).encode()
     except UnicodeError as error:
-        raise OSError(0, f"not UTF-16 text, as which it begins: {error}") from None
+        raise OSError(0, f"not {encoding.upper()} text, as which it begins: {error}") from None
 
 
 def is_zip(stream: IO[bytes]) -> bool:

@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bonmeter.logs.cells import CellProblem, log_probs, numbers, rewards, texts, token_counts
+from bonmeter.logs.cells import CellProblem, log_probs, rewards, texts, token_counts, weights
 from bonmeter.logs.paths import field_at
-from bonmeter.logs.plan import Choices, Field, Plan, make_plan, parts
+from bonmeter.logs.places import FileFields
+from bonmeter.logs.plan import PER_CANDIDATE, Choices, Field, Plan, late_columns, make_plan, parts
 from bonmeter.logs.problems import Value, shown
 from bonmeter.logs.records import NESTED_OTHERWISE, Records, Row
 
@@ -37,10 +38,12 @@ class Shared:
     Attributes:
         prompts: the prompts in the order in which they first came, with their codes.
         single: field that must have one value -> that value, and where it first stood.
+        fields: file -> what it calls its records and columns.
     """
 
     prompts: dict[str, int] = dataclasses.field(default_factory=dict)
     single: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    fields: dict[str, FileFields] = dataclasses.field(default_factory=dict)
 
 
 class FileTable:
@@ -55,18 +58,38 @@ class FileTable:
     def __init__(self, records: Records, plan: Plan, choices: Choices, shared: Shared) -> None:
         self.records, self.plan, self.choices, self.shared = records, plan, choices, shared
         self.columns: dict[str, list[Any]] = {}
+        self.known_fields: set[str] = set()
         self.size = self.skipped = self.empty = self.cut_off = 0
 
     def add(self, rows: Sequence[Row]) -> None:
         """Read the candidates of some records."""
-        wanted = [row for row in self._parts(rows) if self._wanted(row)]
+        held = list(self._parts(rows))
+        self._reject_late(held)
+        wanted = [row for row in held if self._wanted(row)]
         if wanted:
             chunk = _Chunk(self.records, self.plan, wanted)
             self.empty += int((chunk.counts == 0).sum())
             self.size += chunk.size
-            self._append("line", np.repeat([row.line for row in wanted], chunk.counts))
+            for name in ("line", "item"):
+                values = [getattr(row, name) for row in wanted]
+                self._append(name, np.repeat(np.array(values, dtype=np.int64), chunk.counts))
             for name, values in self._cells(chunk):
                 self._append(name, values)
+
+    def _reject_late(self, rows: Sequence[Row]) -> None:
+        """Refuse a record with a column that those which decided the plan did not have."""
+        fields = self.known_fields
+        if not fields:  # of the first records, which decided
+            fields.update(*(row.data for row in rows))
+        for row in rows:
+            if not fields.issuperset(row.data):
+                fields.update(row.data)
+                for name, path in late_columns(row.data, self.plan).items():
+                    raise self.records.problem(
+                        row,
+                        f"field {path}: no {name} is among the fields of the first records, which "
+                        "decide what is read: put one that has it first",
+                    )
 
     def _append(self, name: str, values: Value) -> None:
         self.columns.setdefault(name, []).append(values)
@@ -108,10 +131,12 @@ class FileTable:
             "gold_reward": lambda values: rewards(values, aggregate),
             "log_prob": log_probs,
             "tokens": token_counts,
-            "weight": numbers,
+            "weight": weights,
         }
         yield "prompt", self._prompt_codes(chunk)
         for name, field in self.plan.columns.items():
+            if name in PER_CANDIDATE:
+                chunk.reject_shared(field)
             if name in parsers:
                 yield name, chunk.parsed(field, parsers[name])
             elif name == "finish":
@@ -198,6 +223,16 @@ class _Chunk:
         once = zip(self._got(field), counts, strict=True)
         return [value for value, n in once for _ in range(n)]
 
+    def reject_shared(self, field: Field) -> None:
+        """Refuse one value for several candidates."""
+        if not field.spread and (several := self.counts > 1).any():
+            at = int(several.argmax())
+            raise self.records.problem(
+                self.rows[at],
+                f"field {field.path}: expected a value for each of {self.counts[at]} candidates, "
+                "got one for all",
+            )
+
     def parsed(self, field: Field, parse: Callable[[Sequence[Any]], Array]) -> Array:
         """One number for each candidate."""
         try:
@@ -279,7 +314,11 @@ def read_file(
     first = next(chunks, None)
     if first is None:
         raise records.problem(None, "it holds no records")
-    table = FileTable(records, make_plan(records, first, choices), choices, shared)
+    plan = make_plan(records, first, choices)
+    shared.fields[records.name] = FileFields(
+        records.unit, {name: field.path for name, field in plan.columns.items()}
+    )
+    table = FileTable(records, plan, choices, shared)
     for chunk in chain((first,), chunks):
         table.add(chunk)
         progress(table.size)

@@ -34,10 +34,14 @@ def as_real_array(name: str, values: ArrayLike) -> FloatArray:
         Traceback (most recent call last):
         ValueError: reward must hold real numbers, got dtype <U1
     """
+    if hasattr(values, "detach"):  # a tensor of PyTorch, which may carry a gradient
+        values = values.detach()
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged lists
         raise ValueError(f"{name} must be an array of real numbers: {error}") from error
+    except (TypeError, RuntimeError) as error:  # lists of tensors, tensors without data
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if array.dtype.kind not in "iuf" or np.ma.is_masked(values):
         masked = "masked entries" if np.ma.is_masked(values) else f"dtype {array.dtype}"
         raise ValueError(f"{name} must hold real numbers, got {masked}")

@@ -49,13 +49,14 @@ def as_numbers(name: str, values: object) -> Numbers:
         Traceback (most recent call last):
         ValueError: reward[1] = None: expected a real number
     """
-    plain, dtype = _without_tensors(values)
+    plain, dtype = _without_tensors(name, values)
     if np.ma.is_masked(plain):
         raise ValueError(f"{name} must hold real numbers, got masked entries")
     try:
         array = np.asarray(plain)
     except (ValueError, TypeError, RuntimeError):  # ragged, or tensors inside
         array = np.asarray(_checked_list(name, plain, ()))
+        dtype = _coarsest(plain)
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         array = np.asarray(_checked_list(name, array.tolist(), ()))
     dtype = dtype or array.dtype.name
@@ -71,7 +72,8 @@ def as_ranks(name: str, values: object) -> FloatArray:
     """Ranks of rewards within each pool: 0 for the lowest, equal for ties.
 
     Whole numbers are compared exactly, of any size; others tie within `TIED_ULPS` units in the last
-    place of their type, half precision apart, whose neighbours are different rewards.
+    place of their type, half precision apart, whose neighbours are different rewards. A pool of
+    float64 whose rewards are all numbers of float32 counts as such.
 
     Args:
         name: of the argument, for messages.
@@ -85,6 +87,8 @@ def as_ranks(name: str, values: object) -> FloatArray:
         [1.0, 1.0, 0.0]
         >>> as_ranks("reward", [2**60 + 1, 2**60]).tolist()
         [1.0, 0.0]
+        >>> as_ranks("reward", np.float32([0.1, 0.2]).tolist() + [0.10000000894069672]).tolist()
+        [0.0, 1.0, 0.0]
     """
     numbers = as_numbers(name, values)
     reward = numbers.values
@@ -104,8 +108,11 @@ def as_ranks(name: str, values: object) -> FloatArray:
 def _apart(lower: NDArray[Any], upper: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
     if dtype not in ("float32", "float64"):
         return np.asarray(upper != lower, dtype=np.bool_)
-    ulp = np.finfo(dtype).eps * np.maximum(np.abs(lower), np.abs(upper))
-    return np.asarray(upper - lower > TIED_ULPS * ulp)
+    short = ((of.astype(np.float32) == of).all(axis=-1, keepdims=True) for of in (lower, upper))
+    eps = np.where(np.logical_and(*short), np.finfo(np.float32).eps, np.finfo(np.float64).eps)
+    near = upper - lower <= TIED_ULPS * eps * np.maximum(np.abs(lower), np.abs(upper))
+    whole = (lower == np.rint(lower)) & (upper == np.rint(upper))
+    return np.asarray((upper != lower) & (whole | ~near))
 
 
 def as_names(name: str, values: object, shape: tuple[int, ...]) -> IndexArray:
@@ -114,7 +121,8 @@ def as_names(name: str, values: object, shape: tuple[int, ...]) -> IndexArray:
     Args:
         name: of the argument, for messages.
         values: what names each response: text, token ids (a list, array or tensor) or anything
-            hashable, nested as the rewards are; or an array with one more axis, of token ids.
+            hashable, nested as the rewards are; or an array with one more axis, of token ids. What
+            has no order, as a set, names none.
         shape: that of the rewards.
 
     Raises:
@@ -126,7 +134,9 @@ def as_names(name: str, values: object, shape: tuple[int, ...]) -> IndexArray:
         >>> as_names("response", [[5, 7], [5], [5, 7]], (3,)).tolist()
         [0, 1, 0]
     """
-    plain, _ = _without_tensors(values)
+    plain, _ = _without_tensors(name, values)
+    if np.ma.is_masked(plain):
+        raise ValueError(f"{name} holds masked entries: expected a name for each response")
     if isinstance(plain, np.ndarray) and plain.dtype.kind in "iu" and plain.shape == shape:
         return np.unique(plain, return_inverse=True)[1].reshape(shape)
     nested = plain.tolist() if hasattr(plain, "tolist") else plain
@@ -163,17 +173,27 @@ def _leaves(
 ) -> list[Hashable]:
     if not shape:
         return [_key(name, values, at)]
-    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != shape[0]:
-        size = len(values) if hasattr(values, "__len__") else "no"
-        place = _entry(name, at) if at else name
-        raise ValueError(f"{place} has {size} entries: expected {shape[0]}, those of reward")
+    if not isinstance(values, list | tuple | np.ndarray):
+        values = list(values) if isinstance(values, Sequence) and not _is_text(values) else values
+    if not isinstance(values, list | tuple | np.ndarray):
+        raise ValueError(
+            f"{_entry(name, at)} = {values!r:.60}: expected a list with {shape[0]} entries, as "
+            "reward has"
+        )
+    if len(values) != shape[0]:
+        place = _entry(name, at)
+        raise ValueError(f"{place} has {len(values)} entries: expected {shape[0]}, those of reward")
     return [
         key for i, value in enumerate(values) for key in _leaves(name, value, shape[1:], (*at, i))
     ]
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | bytes | bytearray)
+
+
 def _key(name: str, value: Any, at: tuple[int, ...]) -> Hashable:  # noqa: ANN401 # anything
-    plain, _ = _without_tensors(value)
+    plain, _ = _without_tensors(name, value)
     plain = plain.tolist() if hasattr(plain, "tolist") else plain
     key: Hashable = _frozen(plain)
     try:
@@ -192,18 +212,31 @@ def _frozen(value: Any) -> Any:  # noqa: ANN401 # anything
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def _without_tensors(values: Any) -> tuple[Any, str]:  # noqa: ANN401 # anything
+def _without_tensors(name: str, values: Any) -> tuple[Any, str]:  # noqa: ANN401 # anything
     """A tensor as an array, and the name of its type; anything else as it is."""
     if not hasattr(values, "detach"):
         return values, ""
-    tensor = values.detach().cpu()
-    dtype = str(tensor.dtype).rsplit(".", 1)[-1]
-    return (tensor.double() if "float" in dtype else tensor).numpy(), dtype
+    dtype = str(values.dtype).rsplit(".", 1)[-1]
+    try:
+        tensor = values.detach().cpu()
+        tensor = tensor.to_dense() if getattr(values, "is_sparse", False) else tensor
+        return (tensor.double() if "float" in dtype else tensor).numpy(), dtype
+    except (TypeError, RuntimeError) as error:  # of no data, quantised, ...
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{name} is a tensor that cannot be read ({reason})") from None
+
+
+def _coarsest(values: Any) -> str:  # noqa: ANN401 # nested
+    """The type of the least precise of the tensors in nested lists, "" if there is none."""
+    found = {_coarsest(value) for value in values} if isinstance(values, list | tuple) else set()
+    if hasattr(values, "detach"):
+        found = {str(values.dtype).rsplit(".", 1)[-1]}
+    return next((dtype for dtype in ("bfloat16", "float16", "float32") if dtype in found), "")
 
 
 def _checked_list(name: str, values: Any, at: tuple[int, ...]) -> Any:  # noqa: ANN401 # nested
     """Nested lists of numbers, all of one length at each level."""
-    plain, _ = _without_tensors(values)
+    plain, _ = _without_tensors(name, values)
     plain = plain.tolist() if hasattr(plain, "tolist") else plain
     if not isinstance(plain, list | tuple):
         if isinstance(plain, bool | int | float):

@@ -10,7 +10,7 @@ teacher-forced pass in float16; 0.26 between bfloat16 and float32.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,17 @@ from bonmeter.numerics.validation import FloatArray, as_number, reject_entries
 from bonmeter.pools.arguments import as_numbers
 from bonmeter.pools.subsets import IndexArray
 
-__all__ = ["ALIKE", "Distinct", "LogProbs", "as_log_probs", "distinct_responses", "reject_doubtful"]
+__all__ = [
+    "ALIKE",
+    "STAND_INS",
+    "Contradiction",
+    "Distinct",
+    "LogProbs",
+    "as_log_probs",
+    "distinct_responses",
+    "is_stand_in",
+    "reject_doubtful",
+]
 
 PRECISION = {"float32": 3.2e-4, "float16": 0.034, "bfloat16": 0.26}
 """Largest error of a log-probability that came in this type, in nats; of other types, none."""
@@ -31,8 +41,11 @@ ALIKE = 1e-3
 """Log-probabilities at most twice this far apart can be those of one response: three times the
 largest difference measured in float32, as longer responses differ by more."""
 
-STAND_IN = -9999.0
-"""What interfaces give instead of very small log-probabilities."""
+STAND_INS = (-9999.0, -65504.0)
+"""What stands for "too small to say": of OpenAI's and vLLM's servers, and the least of float16."""
+
+LEAST = -1e6
+"""Nats, beyond which no response is drawn: a hundred thousand tokens, each one of 22,026."""
 
 DOUBTFUL = 1e-6
 """Chance that pools with the right log-probabilities are refused."""
@@ -41,6 +54,19 @@ CONTRADICTION = (
     "the log-probabilities are not those of the distribution that was sampled (another "
     "temperature, top-p or model, or means over tokens)"
 )
+
+
+class Contradiction(ValueError):
+    """Two candidates of one response that cannot both be right.
+
+    Args:
+        message: what is expected.
+        pair: the two, by their places in the pool.
+    """
+
+    def __init__(self, message: str, pair: tuple[int, int]) -> None:
+        super().__init__(message)
+        self.pair = pair
 
 
 class LogProbs(NamedTuple):
@@ -66,6 +92,16 @@ class Distinct(NamedTuple):
     """How far the logarithm of each mass can be off, in nats."""
 
 
+def is_stand_in(log_prob: FloatArray) -> NDArray[np.bool_]:
+    """Whether each is no log-probability of a drawn response but stands for one unknown.
+
+    Examples:
+        >>> is_stand_in(np.array([-9999.0, -3e38, -41.5])).tolist()
+        [True, True, False]
+    """
+    return np.asarray(np.isin(log_prob, STAND_INS) | (log_prob < LEAST))
+
+
 def as_log_probs(values: ArrayLike, precision: float | None) -> LogProbs:
     """Checked log-probabilities, shape (..., N), with their precision.
 
@@ -73,12 +109,12 @@ def as_log_probs(values: ArrayLike, precision: float | None) -> LogProbs:
         values: natural log-probabilities of drawn responses; positive ones up to the precision, or
             `ALIKE`, are rounding and read as 0.
         precision: the largest error of each, in nats, or None for that of the type they came in.
-            Numbers of float64 that are all numbers of float32 count as such; if they are even
-            numbers of bfloat16, with its rounding.
+            A pool of float64 whose numbers are all numbers of float32 counts as such; if they are
+            even numbers of bfloat16 or float16, with its rounding.
 
     Raises:
-        ValueError: if an entry is nan, infinite, larger, or the stand-in -9999.0, or `precision`
-            is negative or not finite.
+        ValueError: if an entry is nan, infinite, larger, a truth value or a stand-in such as
+            -9999.0, or `precision` is negative or not finite.
 
     Examples:
         >>> as_log_probs(np.float32([[-0.5, 1e-7]]), None).value.tolist()
@@ -90,26 +126,42 @@ def as_log_probs(values: ArrayLike, precision: float | None) -> LogProbs:
     if precision is not None and not 0 <= as_number("precision", precision) < np.inf:
         raise ValueError(f"precision = {precision!r}: expected a finite number of nats >= 0")
     array, dtype = as_numbers("log_prob", values)
+    if dtype == "bool":
+        raise ValueError("log_prob holds truth values: expected natural log-probabilities")
     try:
         value = array.astype(np.float64)
     except OverflowError:
         raise ValueError("log_prob holds a whole number beyond any: expected one <= 0") from None
     rounding = ALIKE if precision is None else max(precision, ALIKE)
-    bad = ~((value <= rounding) & (value > -np.inf)) | (value == STAND_IN)
+    bad = ~((value <= rounding) & (value > -np.inf)) | is_stand_in(value)
     expected = (
         "a finite natural log-probability <= 0, as a response that was drawn has, "
-        f"and no stand-in such as {STAND_IN}"
+        f"and no stand-in such as {STAND_INS[0]}"
     )
     reject_entries("log_prob", value, bad, expected)
     value = np.minimum(value, 0.0)
     if precision is not None:
         return LogProbs(value, np.full(value.shape, precision), 2 * precision)
-    short = value.astype(np.float32)
-    if dtype == "float64" and np.array_equal(value, short):
-        dtype = "float32"
-    rounded = "bfloat16" if not np.any(short.view(np.uint32) & 0xFFFF) else dtype
-    half_ulp = HALF_ULP.get(dtype, HALF_ULP.get(rounded, 0.0))
-    return LogProbs(value, PRECISION.get(dtype, 0.0) - half_ulp * value, 2 * ALIKE)
+    if dtype not in ("bfloat16", "float16"):
+        base, half_ulp = _told_by_the_numbers(value)
+    else:
+        base, half_ulp = np.array(PRECISION[dtype]), np.array(HALF_ULP[dtype])
+    return LogProbs(value, base - half_ulp * value, 2 * ALIKE)
+
+
+def _told_by_the_numbers(value: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The error of each pool by the shortest type that holds its numbers, and relative rounding."""
+
+    def held(in_type: NDArray[Any]) -> NDArray[np.bool_]:
+        return np.asarray((in_type == value).all(axis=-1, keepdims=True))
+
+    with np.errstate(over="ignore"):  # beyond float16
+        short = value.astype(np.float32)
+        single, half = held(short), held(value.astype(np.float16))
+    brain = single & ~np.any(short.view(np.uint32) & 0xFFFF, axis=-1, keepdims=True)
+    base = np.where(single, PRECISION["float32"], 0.0)
+    half_ulp = np.where(brain, HALF_ULP["bfloat16"], np.where(half, HALF_ULP["float16"], 0.0))
+    return base, half_ulp
 
 
 def distinct_responses(
@@ -205,9 +257,10 @@ def _reject_two_rewards(reward: FloatArray, response: IndexArray) -> None:
     if differ.any():
         pool, place = np.argwhere(differ)[0].tolist()
         first, second = sorted(order[pool, place : place + 2].tolist())
-        raise ValueError(
+        raise Contradiction(
             f"reward: candidates {first} and {second}{_of_pool(pool, len(reward))} are one "
-            "response with two rewards: expected one for each response (average them first)"
+            "response with two rewards: expected one for each response (average them first)",
+            (first, second),
         )
 
 
@@ -220,11 +273,12 @@ def _reject_two_log_probs(
         pool, low, high = start[worst] // len(log_probs.value[0]), order[start], order[last]
         row = log_probs.value[pool]
         first, second = sorted((int(low[worst]), int(high[worst])))
-        raise ValueError(
+        raise Contradiction(
             f"log_prob: candidates {first} and {second}{_of_pool(pool, len(log_probs.value))} are "
             f"one response with the log-probabilities {float(row[first])!r} and "
             f"{float(row[second])!r}: expected a difference of at most {float(allowed[worst]):.3g} "
-            "(see `precision`)"
+            "(see `precision`)",
+            (first, second),
         )
 
 

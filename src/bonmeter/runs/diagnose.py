@@ -72,7 +72,7 @@ def _long(candidates: Candidates) -> pd.DataFrame:
                 "prompt": np.repeat(p.at, p.size),
                 "reward": p.reward.ravel(),
                 **{
-                    name: column.ravel()
+                    name: column.ravel().astype(np.intp if name == "response" else np.float64)
                     for name in ("log_prob", "response", "gold_reward", "tokens")
                     if (column := getattr(p, name)) is not None
                 },

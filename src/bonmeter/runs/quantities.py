@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
-from bonmeter.numerics.validation import FloatArray
+from bonmeter.numerics.validation import FloatArray, as_number
 from bonmeter.pools.estimate import METHODS, Interval, kl_interval
 from bonmeter.pools.intervals import Each
 from bonmeter.pools.values import (
@@ -52,11 +52,11 @@ class Settings(NamedTuple):
 
     def checked(self) -> Settings:
         """Itself, or a `ValueError` that names what is wrong."""
-        if not 0 < self.level < 1:
+        if not 0 < as_number("level", self.level) < 1:
             raise ValueError(f"level = {self.level!r}: expected a number strictly between 0 and 1")
         if self.method not in (None, *METHODS):
             raise ValueError(f"method = {self.method!r}: expected one of {', '.join(METHODS)}")
-        if self.precision is not None and not 0 <= self.precision < np.inf:
+        if self.precision is not None and not 0 <= as_number("precision", self.precision) < np.inf:
             raise ValueError(f"precision = {self.precision!r}: expected a number of nats >= 0")
         return self
 
@@ -257,8 +257,7 @@ def _named(
             try:
                 quantity.interval(pools.restricted(np.arange(pools.at.size) == k), n, settings)
             except ValueError as error:
-                prompt = candidates.prompt[pools.at[k]]
-                raise ValueError(f"prompt {prompt!r}: {error}") from None
+                raise candidates.problem(int(pools.at[k]), error) from None
         raise
 
 

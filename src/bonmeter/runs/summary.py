@@ -164,6 +164,10 @@ def chosen(candidates: Candidates, quantities: Sequence[str] | None) -> tuple[st
     known = available(candidates)
     if quantities is None:
         return known
+    if isinstance(quantities, str) or not quantities:
+        raise ValueError(
+            f"quantities = {quantities!r}: expected a list of names among {', '.join(known)}"
+        )
     for name in quantities:
         if name not in known:
             raise ValueError(

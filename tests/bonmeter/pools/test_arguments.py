@@ -155,7 +155,7 @@ def test_rewards_a_few_units_in_the_last_place_apart_tie() -> None:
         ),
         (
             lambda: estimate_kl(LOG_PROB, REWARD, 2, response="abc"),
-            "response has 3 entries: expected 3",
+            "response = 'abc': expected a list with 3 entries",
         ),
         (
             lambda: estimate_kl([LOG_PROB] * 2, [REWARD] * 2, 2, response=[["a"] * 3, ["b"] * 2]),
@@ -200,6 +200,26 @@ NAMED = as_names("response", ["a", "b", "a"], (3,)).tolist()
 )
 def test_responses_are_named_by_anything_hashable_or_by_token_ids(names: object) -> None:
     assert as_names("response", names, (3,)).tolist() == NAMED == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{"a", "b", "c"}, {"a": 1, "b": 2, "c": 3}, iter("abc"), np.ma.array([1, 2, 3], mask=True)],
+)
+def test_what_has_no_order_or_is_masked_names_no_responses(names: object) -> None:
+    with pytest.raises(ValueError, match=r"response .*expected"):
+        as_names("response", names, (3,))
+
+
+def test_a_list_of_tensors_has_their_type() -> None:
+    values = [Tensor(-1.15625, "bfloat16"), Tensor(-2.296875, "bfloat16")]
+    assert as_numbers("log_prob", values).dtype == "bfloat16"
+
+
+def test_whole_rewards_do_not_tie_however_large() -> None:
+    large = np.array([2**24, 2**24 + 2, 2**24 + 4], dtype=np.float32)
+    for reward in (large, large.astype(np.float64), [2.0**53, 2.0**53 + 2, 2.0**53 + 4]):
+        assert as_ranks("reward", reward).tolist() == [0, 1, 2]
 
 
 def test_a_long_response_takes_the_memory_of_one() -> None:

@@ -167,7 +167,22 @@ def test_bfloat16_masses_that_sum_to_a_little_more_than_1_are_data() -> None:
 # what is refused
 
 
-@pytest.mark.parametrize("value", [-np.inf, -9999.0, 0.1, np.nan, np.inf])
+def test_the_numbers_of_each_pool_tell_the_type_they_had() -> None:
+    half = np.array([-41.53, -40.27, -39.11], dtype=np.float16).tolist()
+    full = [-41.53, -40.27, -39.11]
+    error = as_log_probs([half, full], None).error
+    assert error[0] == pytest.approx(3.2e-4 - 2.0**-11 * np.array(half), rel=1e-12)
+    assert error[1].tolist() == [0.0] * 3
+    assert as_log_probs(half, None).error.tolist() == error[0].tolist()  # as alone
+
+
+@pytest.mark.parametrize("values", [[True, False], np.array([False, False])])
+def test_truth_values_are_no_log_probabilities(values: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match="log_prob holds truth values"):
+        estimate_kl(values, [0.0, 1.0], 2)
+
+
+@pytest.mark.parametrize("value", [-np.inf, -9999.0, -65504.0, -1e9, -3e38, 0.1, np.nan, np.inf])
 def test_stand_ins_for_log_probabilities_are_refused(value: float) -> None:
     for method in ("rank-corrected", "paper"):
         with pytest.raises(ValueError, match=re.escape("log_prob[1] = ")):
