@@ -136,10 +136,8 @@ def tabulate(folder: Path) -> Path:
         entry = CONFIG["policies"][name]
         log_prob, reward = make_responses(entry["family"], entry["parameters"], seed=0)
         write_table({"log_prob": log_prob, "reward": reward}, policy)
-        compute_exact(policy, [1, 2, 3, 10, 100], exact)
-        compute_exact(
-            policy, [1, 1.5, 2, 10, 31.62, 100], str(folder / "curves" / f"{name}.parquet")
-        )
+        curves = str(folder / "curves" / f"{name}.parquet")
+        compute_exact(policy, {exact: [1, 2, 3, 10, 100], curves: [1, 1.5, 2, 10, 31.62, 100]})
         estimate(name, policy, exact, selections=10, repeats=5, seed=0, output=estimates)
     tabulate_tradeoffs(
         NAMES,

@@ -28,7 +28,7 @@ def cells_of(name: str, folder: Path) -> pd.DataFrame:
     write_table(
         {key: np.asarray(column, dtype=float) for key, column in TABLES[name].items()}, policy
     )
-    compute_exact(policy, [2.0, 3.0], exact)
+    compute_exact(policy, {exact: [2.0, 3.0]})
     check_bounds(name, policy, [2.0, 3.0], {"c": FALSE.model_dump()}, [2.0], 100, checks)
     return pd.read_parquet(checks).assign(policy=name)
 

@@ -110,6 +110,10 @@ STUDIES = {
 }
 
 
+# Of the code of each, asked for by several rules.
+DIGESTS = {name: code_digest(module) for name, (_, module) in STUDIES.items()}
+
+
 def full_study(name):
     """The table of a long study at full size, if there is one."""
     places = {
@@ -142,11 +146,11 @@ def kept_studies():
 
 def study_made_of(name):
     """What a long study at full size is made of now."""
-    settings, module = STUDIES[name]
+    settings, _ = STUDIES[name]
     return {
         "seed": config["seed"],
         "settings": {key: config["studies"]["full"][key] for key in settings},
-        "code": code_digest(module),
+        "code": DIGESTS[name],
         **({"policies": DEFINITIONS} if name == "estimators" else {}),
         **({"checks": CHECKS} if name == "adversary" else {}),
     }

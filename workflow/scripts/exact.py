@@ -9,6 +9,7 @@ from bonmeter.bounds.formulas import FORMULAS
 from bonmeter.bounds.quantities import bounds_on
 from bonmeter.exact.estimator import kl_estimator_second_moment
 from bonmeter.exact.ties import expected_estimator_of_responses, kl_as_if_distinct
+from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from replication.pipeline.columns import Columns, Derived, derive
 from replication.pipeline.digits import claimed
@@ -50,13 +51,26 @@ COLUMNS: Mapping[str, Columns] = {"exact": VALUES, "curves": VALUES}
 """The same at whole n and, for smooth curves, at real n."""
 
 
-def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
+def compute_exact(policy: str, grids: Mapping[str, Sequence[float]]) -> None:
     """Write one row per n and one column per quantity of `bonmeter.bounds.quantities`.
 
     Further columns: the second moment of the estimator, what forgetting ties gives, and `DERIVED`.
+
+    Args:
+        policy: table of the responses.
+        grids: the tables to write, with the n of each; all are computed together.
     """
     responses = read_table(policy)
-    log_prob, reward = responses["log_prob"], responses["reward"]
+    n = np.concatenate([np.asarray(grid, dtype=np.float64) for grid in grids.values()])
+    values = {"n": n} | _values(responses["log_prob"], responses["reward"], n)
+    starts = np.cumsum([0, *map(len, grids.values())]).tolist()
+    for output, rows in zip(grids, map(slice, starts, starts[1:]), strict=False):
+        table = {name: column[rows] for name, column in values.items()}
+        table |= derive(DERIVED, table)
+        write_table(claimed(table, differences={"estimator_bias"}), output)
+
+
+def _values(log_prob: FloatArray, reward: FloatArray, n: FloatArray) -> dict[str, FloatArray]:
     reference = Policy(log_prob, reward)
     values = float_quantities(reference, n)
     values["second_moment"] = kl_estimator_second_moment(reference, n)
@@ -67,13 +81,11 @@ def compute_exact(policy: str, n: Sequence[float], output: str) -> None:
         if tied
         else values["expected_estimator"]
     )
-    table = {"n": np.asarray(n, dtype=np.float64)} | values
-    table |= derive(DERIVED, table)
-    write_table(claimed(table, differences={"estimator_bias"}), output)
+    return values
 
 
 if __name__ == "__main__":
     with job(snakemake):
-        policy, params, output = snakemake.input.policy, snakemake.params, snakemake.output
-        compute_exact(policy, params.exact, output.exact)
-        compute_exact(policy, params.curves, output.curves)
+        params, output = snakemake.params, snakemake.output
+        grids = {output.exact: params.exact, output.curves: params.curves}
+        compute_exact(snakemake.input.policy, grids)

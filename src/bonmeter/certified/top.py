@@ -54,7 +54,7 @@ def _ends(top: TopPolicy, n: arb) -> tuple[arb, arb]:
         above_far = above_most.min(ONE - low)
         most += _share(n, above_least, high) * _most_gap(n, formula, above_far, high)
         if block.known:
-            least += _least_share(n, above_far, low) * _least_gap(n, above_least, low)
+            least += _least_share(n, above_far, low) * _least_gap(n, formula, above_least, low)
         above_least, above_most = above_least + low, above_most + high
     most += _gap_below(top, n, formula, ONE - above_least)
     return formula - most, formula - least
@@ -96,19 +96,20 @@ def _least_share(n: arb, above: arb, mass: arb) -> arb:
 
 
 def _most_gap(n: arb, formula: arb, above: arb, mass: arb) -> arb:
-    """The normalised gap, which rises with log(b/a)."""
+    """The normalised gap, which falls with a/b."""
     b, a = ONE - above, (ONE - above - mass).lower()
-    return _normalised(n, formula, (b / a).log()) if a > 0 and b > a else formula
+    return _normalised(n, formula, a / b) if a > 0 and b > a else formula
 
 
-def _least_gap(n: arb, above: arb, mass: arb) -> arb:
+def _least_gap(n: arb, formula: arb, above: arb, mass: arb) -> arb:
     b, a = ONE - above, (ONE - above - mass).upper()
-    formula = n.log() - (n - 1) / n
     if not a < b:
         return ZERO
-    return _normalised(n, formula, (b / a).log()) if a > 0 else formula
+    return _normalised(n, formula, a / b) if a > 0 else formula
 
 
-def _normalised(n: arb, formula: arb, step: arb) -> arb:
-    mean = (-n * step).expm1() / (-step).expm1()
-    return formula + (n - 1) * step / (n * step).expm1() - mean.log()
+def _normalised(n: arb, formula: arb, ratio: arb) -> arb:
+    """Written with a power rather than exponentials: half of the time, for the same digits."""
+    power = ratio**n
+    mean = (1 - power) / (1 - ratio)
+    return formula - (n - 1) * ratio.log() * power / (1 - power) - mean.log()

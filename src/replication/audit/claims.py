@@ -6,6 +6,7 @@ import os
 import reprlib
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -72,7 +73,7 @@ class InequalityCheck(_Record):
             raise ValueError("expected a fraction such as 1/2") from None
         return text
 
-    @property
+    @cached_property
     def statement(self) -> Inequality:
         """The inequality that is decided."""
         known = STATEMENTS[self.inequality]
@@ -84,8 +85,14 @@ class InequalityCheck(_Record):
         return (
             (self.policies is None or policy in self.policies)
             and (self.n is None or n in self.n)
-            and (self.extrapolate or self.statement.in_domain(n))
+            and (self.extrapolate or _is_proved(self.inequality, n))
         )
+
+
+@cache
+def _is_proved(inequality: str, n: float) -> bool:
+    """Asked again for each policy."""
+    return STATEMENTS[inequality].in_domain(n)
 
 
 class FunctionCheck(_Record):

@@ -77,9 +77,9 @@ def check_cells(
         checks: what was to be decided, by id of the claim.
         certified_n: values of n beyond those of `exact`; none if it has too many outcomes.
     """
-    values = exact.set_index("n")
+    values, of_claim = exact.set_index("n"), dict(iter(cells.groupby("claim")))
     for claim, check in checks.items():
-        found = cells[cells.claim == claim].set_index("n")
+        found = of_claim.get(claim, cells[:0]).set_index("n")
         expected = {n for n in (*values.index, *certified_n) if check.applies(name, n)}
         if set(found.index) != expected:
             yield f"{name}, {claim}: {len(found)} cells: expected {len(expected)}"

@@ -50,7 +50,7 @@ def job(snakemake: Snakemake) -> Iterator[None]:
 
 def _reject_altered(inputs: Mapping[str, str], folder: Path) -> None:
     """A file may change between the start of a run, which checks it, and the job that reads it."""
-    for path, entry in producers(read_entries(folder)[0]).items():
+    for path, entry in producers(read_entries(folder, makers_of=inputs)[0]).items():
         if inputs.get(path, entry.outputs[path]) != entry.outputs[path]:
             raise DamagedFileError(
                 f"{path} was altered after rule {entry.rule} made it: run again to make it anew"

@@ -27,7 +27,6 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from replication.pipeline.io import atomic_path
 
@@ -286,6 +285,8 @@ def label_ends(axes: Axes, gap: float = 0.05) -> list[Annotation]:
         >>> [name.get_text() for name in label_ends(axes)]
         ['a', 'b']
     """
+    from scipy.optimize import isotonic_regression  # slow, and few figures need it
+
     named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
     ends = np.array([_height_of_end(axes, line) for line in named])
     order = np.argsort(ends, kind="stable")

@@ -149,9 +149,15 @@ def _distribution(name: str) -> tuple[str, tuple[str, ...]] | None:
     return found.version, tuple(re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in required)
 
 
-def _imported(path: Path) -> set[Path]:
+def _imported(path: Path) -> frozenset[Path]:
+    return _imported_at(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _imported_at(path: Path, _modified: int) -> frozenset[Path]:
+    """Looked up once for all the scripts that share the module."""
     ours = [name for name in _imported_names(path) if name.split(".")[0] in (*PACKAGES, "")]
-    return {module for name in ours for module in _module_and_parents(name, path)}
+    return frozenset(module for name in ours for module in _module_and_parents(name, path))
 
 
 def _imported_names(path: Path) -> list[str]:

@@ -51,15 +51,30 @@ class Problem(NamedTuple):
         return f"{self.kind}: {self.path}: {self.cause}"
 
 
-def read_entries(folder: Path = FOLDER) -> tuple[list[Entry], list[Problem]]:
-    """The entries of all jobs, and those that are not what was written."""
+def read_entries(
+    folder: Path = FOLDER, makers_of: Collection[str] | None = None
+) -> tuple[list[Entry], list[Problem]]:
+    """The entries of all jobs, and those that are not what was written.
+
+    Args:
+        folder: of the entries.
+        makers_of: read no more than the entries of the jobs that made these files.
+    """
     entries, problems = [], []
     for path in sorted(folder.glob("[!.]*")):
+        if makers_of is not None and not _names_output(path, makers_of):
+            continue
         try:
             entries.append(read_entry(path))
         except ValueError:
             problems.append(Problem(str(path), "altered", "it is not the entry that a job wrote"))
     return entries, problems
+
+
+def _names_output(path: Path, files: Iterable[str]) -> bool:
+    """Told from the text, in a twentieth of the time that checking the entry takes."""
+    text = path.read_bytes().partition(b'\n "outputs": {')[2].partition(b"\n }")[0]
+    return any(json.dumps(file, ensure_ascii=False).encode() in text for file in files)
 
 
 def damaged(entries: Iterable[Entry]) -> list[Problem]:
