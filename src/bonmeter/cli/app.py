@@ -96,15 +96,20 @@ def table(
     workers: Workers = 0,
     given: Given,
 ) -> None:
-    """What each n costs and buys: KL, win rate, reward, pass rate, with intervals."""
+    """What each n costs and buys: KL, win rate, reward, pass rate, with intervals.
+
+    Of a folder written by convert --by-prompt, some prompts at a time are in memory.
+    """
     numbers = whole_numbers(n)
     with one_line_problems(), shared_work(workers) as each:
-        candidates = given.read(files)
         from bonmeter.runs.summary import per_prompt as by_prompt
         from bonmeter.runs.summary import summarise
 
-        result = (by_prompt if per_prompt else summarise)(
-            candidates, numbers, quantities=quantity or None, each=each, **given.how
+        how: dict[str, Any] = {"quantities": quantity or None, "each": each, **given.how}
+        result = (
+            by_prompt(given.read(files), numbers, **how)
+            if per_prompt
+            else summarise(given.tables(files), numbers, **how)
         )
         rows = ["prompt", "n"] if per_prompt else ["n"]
         given.emit(result, lambda: summary_text(result, rows))
@@ -197,12 +202,26 @@ def diagnose(files: Files, *, given: Given) -> None:
 
 @app.command(
     epilog="Examples: bonmeter convert vllm.jsonl --rewards rm.jsonl -o runs.parquet; "
-    "bonmeter convert log.json -o -"
+    "bonmeter convert log.json -o -; bonmeter convert huge.jsonl --by-prompt -o runs"
 )
 @with_options(READING)
-def convert(files: Files, *, output: Output, given: Given) -> None:
+def convert(
+    files: Files,
+    *,
+    output: Output,
+    by_prompt: Annotated[
+        bool,
+        typer.Option(
+            "--by-prompt", help="A folder for logs larger than memory, which table reads."
+        ),
+    ] = False,
+    given: Given,
+) -> None:
     """Logs of any known format as one canonical JSON Lines, CSV or Parquet file."""
     with one_line_problems():
+        if by_prompt:
+            given.group(files, output)
+            return
         candidates = given.read(files, need_rewards=False)
         from bonmeter.logs.write import write_log
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,12 +96,38 @@ class Given:
     form: Form = Form.TEXT
     notes: list[str] = field(default_factory=list)
 
+    def tables(self, files: Sequence[Path]) -> Iterator[pd.DataFrame]:
+        """The candidates of the files, those of a folder some prompts at a time.
+
+        Raises:
+            ValueError: as `read`, or if a folder is given with anything besides.
+        """
+        folder = next((file for file in files if file.is_dir()), None)
+        if folder is None:
+            yield self.read(files)
+            return
+        asked = [
+            name for name in ("where", "rewards", "join_on", "aggregate") if self.reading[name]
+        ]
+        if len(files) > 1 or self.columns or asked:
+            raise ValueError(
+                f"{folder}: a folder as `bonmeter convert --by-prompt` writes it is read alone "
+                "and as it is: choose columns, records and rewards there"
+            )
+        from bonmeter.logs.grouped import read_grouped
+
+        yield from read_grouped(folder)
+
     def read(self, files: Sequence[Path], *, need_rewards: bool = True) -> pd.DataFrame:
         """The candidates of the files.
 
         Raises:
             ValueError: if the files cannot be read, or hold no rewards though these are needed.
         """
+        import pandas as pd
+
+        if any(file.is_dir() for file in files):
+            return pd.concat([*self.tables(files)], ignore_index=True)
         from bonmeter.logs.read import read_log
 
         candidates = read_log(files, columns=self.columns, **self.reading)
@@ -113,6 +139,20 @@ class Given:
                 "choose the field with --reward-column"
             )
         return candidates
+
+    def group(self, files: Sequence[Path], folder: Path) -> None:
+        """Write the files as a folder, candidates of a prompt together.
+
+        Raises:
+            ValueError: if the files cannot be read, or rewards are to be joined.
+        """
+        joining = {name: self.reading[name] for name in JOINING}
+        if any(joining.values()):
+            raise ValueError("--by-prompt: expected logs with their rewards, without --rewards")
+        from bonmeter.logs.grouped import group_log
+
+        others = {name: value for name, value in self.reading.items() if name not in JOINING}
+        group_log(files, folder, columns=self.columns, **others)
 
     def emit(self, table: pd.DataFrame, text: Callable[[], str]) -> None:
         """Print a result."""

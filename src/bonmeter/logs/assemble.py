@@ -16,7 +16,7 @@ from bonmeter.logs.problems import LogProblem, Value
 from bonmeter.logs.schema import checked
 from bonmeter.logs.table import FileTable, Shared
 
-__all__ = ["assembled", "finished"]
+__all__ = ["assembled", "finished", "reject_copies"]
 
 NUMBERS = ("reward", "log_prob", "gold_reward", "tokens", "weight")
 
@@ -50,7 +50,7 @@ def assembled(tables: Sequence[FileTable]) -> pd.DataFrame:
         else:
             data[name] = np.concatenate(parts)
     table = pd.DataFrame(data)
-    _reject_copies(table)
+    reject_copies(table)
     return table
 
 
@@ -73,7 +73,7 @@ def _place(row: pd.Series[Any]) -> str:
     return f"{row['file']}, line {row['line']}"
 
 
-def _reject_copies(table: pd.DataFrame) -> None:
+def reject_copies(table: pd.DataFrame) -> None:
     """Refuse a record that comes twice: it was copied, not drawn again."""
     unique = [name for name in map(str, table) if name.startswith("unique:")]
     if not unique:

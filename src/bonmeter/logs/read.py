@@ -20,7 +20,7 @@ from bonmeter.logs.records import open_records
 from bonmeter.logs.sources import open_source, source_name
 from bonmeter.logs.table import FileTable, Shared, read_file
 
-__all__ = ["read_log"]
+__all__ = ["Notes", "Path", "as_columns", "as_files", "counted", "read_log", "read_source"]
 
 PROGRESS_SECONDS = 2.0
 """How often the number of candidates read so far is said."""
@@ -84,17 +84,14 @@ def read_log(
         >>> table["reward"].tolist()
         [1.0, 0.5]
     """
-    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    if aggregate is not None and aggregate not in AGGREGATES:
-        raise ValueError(f"aggregate = {aggregate!r}: expected one of {', '.join(AGGREGATES)}")
-    _reject_repeated([*files, *([] if rewards is None else [rewards])])
-    chosen = _known(columns or {})
+    files = as_files(paths, aggregate, rewards)
+    chosen = as_columns(columns or {})
     ids, joining = _ids(join_on), rewards is not None
     own = {name: path for name, path in chosen.items() if not (joining and name in JOINED)}
     choices = Choices(own, dict(where or {}), aggregate, one_prompt, ids, joining)
-    notes = _Notes(say)
+    notes = Notes(say)
     shared = Shared()
-    tables = [_read(os.fspath(file), choices, shared, notes) for file in files]
+    tables = [read_source(os.fspath(file), choices, shared, notes) for file in files]
     filled = [table for table in tables if table.size]
     if not filled:
         names = ", ".join(table.records.name for table in tables)
@@ -110,14 +107,26 @@ def read_log(
             joining=True,
             need_prompt=False,
         )
-        scores = assembled([_read(os.fspath(rewards), asked, shared, notes)])
+        scores = assembled([read_source(os.fspath(rewards), asked, shared, notes)])
         candidates = with_rewards(candidates, scores, join_on, notes.add)
     table = finished(candidates, shared, notes.add)
     table.attrs["notes"] = notes.lines
     return table
 
 
-def _known(columns: Mapping[str, str]) -> dict[str, str]:
+def as_files(
+    paths: Path | Sequence[Path], aggregate: str | None, rewards: Path | None = None
+) -> list[Path]:
+    """The files of a log, each once; the aggregate is checked as well."""
+    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if aggregate is not None and aggregate not in AGGREGATES:
+        raise ValueError(f"aggregate = {aggregate!r}: expected one of {', '.join(AGGREGATES)}")
+    _reject_repeated([*files, *([] if rewards is None else [rewards])])
+    return files
+
+
+def as_columns(columns: Mapping[str, str]) -> dict[str, str]:
+    """Columns by canonical names, checked."""
     for name in columns:
         if name not in CANONICAL:
             raise ValueError(f"columns[{name!r}]: expected one of {', '.join(CANONICAL)}")
@@ -137,7 +146,7 @@ def _reject_repeated(files: Sequence[Path]) -> None:
             raise ValueError(f"{os.fspath(files[index])}: given twice")
 
 
-class _Notes:
+class Notes:
     """Lines said so far."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -150,10 +159,18 @@ class _Notes:
         self.say(line)
 
 
-def _read(path: str, choices: Choices, shared: Shared, notes: _Notes) -> FileTable:
+def read_source(
+    path: str,
+    choices: Choices,
+    shared: Shared,
+    notes: Notes,
+    flush: Callable[[FileTable], None] = lambda table: None,
+) -> FileTable:
+    """What one file holds; arguments as for `bonmeter.logs.table.read_file`."""
     name = source_name(path)
     with open_source(path) as stream:
-        table = read_file(open_records(stream, name), choices, shared, _progress(name, notes.say))
+        records = open_records(stream, name)
+        table = read_file(records, choices, shared, _progress(name, notes.say), flush)
     for line in _described(table):
         notes.add(f"{name}: {line}")
     return table
@@ -183,8 +200,8 @@ def _described(table: FileTable) -> Iterator[str]:
         yield f"{what}: {counted(table.size, 'reward')}; {fields}"
         return
     codes = np.concatenate([np.empty(0), *table.columns.get("prompt", [])])
-    prompts = counted(np.unique(codes).size, "prompt")
-    yield f"{what}: {counted(table.size, 'candidate')} of {prompts}; {fields}"
+    of = f" of {counted(np.unique(codes).size, 'prompt')}" if codes.size == table.total else ""
+    yield f"{what}: {counted(table.total, 'candidate')}{of}; {fields}"
     for count, noun, fate in (
         (table.skipped, "record", "left out by the values asked for"),
         (table.empty, "record", "without candidates"),
@@ -193,10 +210,10 @@ def _described(table: FileTable) -> Iterator[str]:
         if count:
             yield f"{counted(count, noun)} {fate}"
     for name, none in MISSING.items():
-        missing = _missing(table, name)
-        if missing == table.size and not (name == "reward" and choices.joining):
+        missing = table.total - table.known[name]
+        if missing == table.total and not (name == "reward" and choices.joining):
             yield none
-        elif 0 < missing < table.size:
+        elif 0 < missing < table.total:
             yield f"{counted(missing, 'candidate')} without {name}"
     if plan.notes:
         yield f"assumed: {'; '.join(plan.notes)}"
@@ -213,13 +230,3 @@ MISSING = {
     "log_prob": "no log-probabilities: KL from ranks alone",
 }
 """Column -> what to say if no candidate has it."""
-
-
-def _missing(table: FileTable, name: str) -> int:
-    """How many candidates have no value of that column."""
-    chunks = table.columns.get(name)
-    if chunks is None:
-        return table.size
-    if isinstance(chunks[0], np.ndarray):
-        return sum(int(np.isnan(chunk).sum()) for chunk in chunks)
-    return sum(chunk.null_count for chunk in chunks)

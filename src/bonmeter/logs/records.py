@@ -8,10 +8,11 @@ semicolons). Only a JSON document that is no JSON Lines file is held in memory a
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
+import shutil
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from bonmeter.logs.sources import is_zip, zip_members
 __all__ = ["Records", "Row", "open_records"]
 
 ROWS_AT_ONCE = 2_000
+IN_MEMORY = 1 << 26
+"""Bytes of a Parquet file from which on it is copied to a temporary file, not to memory."""
 DELIMITED = {",": "CSV", "\t": "tab-separated", ";": "CSV with semicolons"}
 """Delimiter -> what messages call such a file."""
 
@@ -102,6 +105,7 @@ def open_records(stream: IO[bytes], name: str) -> Records:
         LogProblem: if the content is no such container, then or while records are read.
 
     Examples:
+        >>> import io
         >>> stream = io.BufferedReader(io.BytesIO(b'[{"reward": 1}, {"reward": 2}]'))
         >>> records = open_records(stream, "log.json")
         >>> records.container, [row.data["reward"] for row in records.rows]
@@ -314,10 +318,12 @@ def _parquet(stream: IO[bytes], name: str) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(io.BytesIO(stream.read()))
-        batches = (batch.to_pylist() for batch in file.iter_batches(ROWS_AT_ONCE))
-        for number, record in enumerate(chain.from_iterable(batches), 1):
-            yield Row(number, 0, record)
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as whole:  # which can be read at any place
+            shutil.copyfileobj(stream, whole)
+            file = pq.ParquetFile(whole)
+            batches = (batch.to_pylist() for batch in file.iter_batches(ROWS_AT_ONCE))
+            for number, record in enumerate(chain.from_iterable(batches), 1):
+                yield Row(number, 0, record)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LogProblem(f"{name}: not a readable Parquet file ({error})") from None
 

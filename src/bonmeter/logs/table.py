@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import dataclasses
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -52,14 +53,17 @@ class FileTable:
     Attributes:
         plan: how it was read.
         columns: name -> chunks of its values, each a numpy array or an Arrow array.
-        size: how many candidates.
+        size: how many candidates these hold.
+        total: how many candidates were read.
+        known: name -> how many of them have a value.
     """
 
     def __init__(self, records: Records, plan: Plan, choices: Choices, shared: Shared) -> None:
         self.records, self.plan, self.choices, self.shared = records, plan, choices, shared
         self.columns: dict[str, list[Any]] = {}
         self.known_fields: set[str] = set()
-        self.size = self.skipped = self.empty = self.cut_off = 0
+        self.size = self.total = self.skipped = self.empty = self.cut_off = 0
+        self.known: Counter[str] = Counter()
 
     def add(self, rows: Sequence[Row]) -> None:
         """Read the candidates of some records."""
@@ -70,11 +74,13 @@ class FileTable:
             chunk = _Chunk(self.records, self.plan, wanted)
             self.empty += int((chunk.counts == 0).sum())
             self.size += chunk.size
+            self.total += chunk.size
             for name in ("line", "item"):
                 values = [getattr(row, name) for row in wanted]
                 self._append(name, np.repeat(np.array(values, dtype=np.int64), chunk.counts))
             for name, values in self._cells(chunk):
                 self._append(name, values)
+                self.known[name] += chunk.size - _missing(values)
 
     def _reject_late(self, rows: Sequence[Row]) -> None:
         """Refuse a record with a column that those which decided the plan did not have."""
@@ -90,6 +96,11 @@ class FileTable:
                         f"field {path}: no {name} is among the fields of the first records, which "
                         "decide what is read: put one that has it first",
                     )
+
+    def taken(self) -> dict[str, list[Any]]:
+        """The chunks so far, no longer held."""
+        columns, self.columns, self.size = self.columns, {}, 0
+        return columns
 
     def _append(self, name: str, values: Value) -> None:
         self.columns.setdefault(name, []).append(values)
@@ -289,8 +300,18 @@ def _strings(values: Sequence[str | None]) -> pa.Array:
         return pa.array(list(whole), type=pa.large_string())
 
 
+def _missing(values: Value) -> int:
+    if isinstance(values, np.ndarray):
+        return int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+    return int(values.null_count)
+
+
 def read_file(
-    records: Records, choices: Choices, shared: Shared, progress: Callable[[int], None]
+    records: Records,
+    choices: Choices,
+    shared: Shared,
+    progress: Callable[[int], None],
+    flush: Callable[[FileTable], None] = lambda table: None,
 ) -> FileTable:
     """All candidates of a file.
 
@@ -299,6 +320,7 @@ def read_file(
         choices: what the user chose.
         shared: what it has in common with the other files of the log; added to.
         progress: takes the number of candidates so far.
+        flush: is given the table after each chunk, and may empty it (`FileTable.taken`).
 
     Raises:
         LogProblem: at the first record that cannot be read, or if there are no candidates.
@@ -321,7 +343,8 @@ def read_file(
     table = FileTable(records, plan, choices, shared)
     for chunk in chain((first,), chunks):
         table.add(chunk)
-        progress(table.size)
-    if table.size == table.skipped == 0:
+        progress(table.total)
+        flush(table)
+    if table.total == table.skipped == 0:
         raise records.problem(None, "it holds no candidates")
     return table

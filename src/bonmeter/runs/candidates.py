@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from bonmeter.numerics.validation import FloatArray, as_number
 from bonmeter.pools.arguments import as_names
 from bonmeter.pools.identity import ALIKE, Contradiction, is_stand_in
 
-__all__ = ["OPTIONAL", "REQUIRED", "Candidates", "Pools", "as_candidates"]
+__all__ = ["OPTIONAL", "REQUIRED", "Candidates", "Facts", "Pools", "as_candidates"]
 
 REQUIRED = ("prompt", "reward")
 OPTIONAL = ("log_prob", "response", "gold_reward", "tokens", "weight")
@@ -48,6 +48,32 @@ class Pools(NamedTuple):
         """Some of the pools."""
         columns: list[Any] = [x if x is None else x[kept] for x in self]
         return Pools(*columns)
+
+
+class Facts(Protocol):
+    """What there is to know of the prompts of a run, besides their pools."""
+
+    @property
+    def prompt(self) -> pd.Index:
+        """Prompts in order of first appearance."""
+
+    @property
+    def size(self) -> IndexArray:
+        """Candidates with a reward, for each prompt."""
+
+    @property
+    def missing(self) -> IndexArray:
+        """Candidates without one, left out, for each prompt."""
+
+    @property
+    def weight(self) -> FloatArray | None:
+        """Weights of the prompts; alike if None."""
+
+    def has(self, column: str) -> NDArray[np.bool_]:
+        """Whether something is recorded for each prompt."""
+
+    def is_binary(self, column: str) -> bool:
+        """Whether all that is recorded is 0 or 1, at least one of it."""
 
 
 class Candidates(NamedTuple):

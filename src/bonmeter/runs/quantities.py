@@ -25,7 +25,7 @@ from bonmeter.pools.values import (
     value_interval,
 )
 from bonmeter.pools.win_rates import missed_mass, win_rate_interval
-from bonmeter.runs.candidates import Candidates, IndexArray, Pools
+from bonmeter.runs.candidates import Candidates, Facts, IndexArray, Pools
 
 __all__ = [
     "QUANTITIES",
@@ -73,7 +73,7 @@ class Quantity(NamedTuple):
     binary: str | None = None
     """Column that must hold nothing but 0 and 1."""
     bounds: Callable[[IndexArray], tuple[FloatArray, FloatArray]] | None = None
-    chance: Callable[[Candidates], bool] = lambda _: False
+    chance: Callable[[Facts], bool] = lambda _: False
     spare: int = 0
     """Candidates that a pool must have beyond n."""
     from_pool: bool = True
@@ -140,7 +140,7 @@ def _valued(
         one = best_of_n_value(pools.reward, [1], value(pools)) if gain else 0.0
         return np.where((n == 1) & gain, 0.0, found - one)
 
-    def chance(candidates: Candidates) -> bool:
+    def chance(candidates: Facts) -> bool:
         return not gain and candidates.is_binary(column)
 
     return Quantity(meaning, interval, estimate, needs, chance=chance)
@@ -195,7 +195,7 @@ QUANTITIES: dict[str, Quantity] = {
 """Name -> how it comes from pools, in the order of the tables."""
 
 
-def available(candidates: Candidates) -> tuple[str, ...]:
+def available(candidates: Facts) -> tuple[str, ...]:
     """Names of the quantities that these candidates can tell, for one prompt at least.
 
     Examples:
@@ -212,7 +212,7 @@ def available(candidates: Candidates) -> tuple[str, ...]:
     )
 
 
-def recorded(quantity: Quantity, candidates: Candidates) -> NDArray[np.bool_]:
+def recorded(quantity: Quantity, candidates: Facts) -> NDArray[np.bool_]:
     """Whether each prompt has what a quantity needs.
 
     Examples:

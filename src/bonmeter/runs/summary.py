@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.numerics.validation import FloatArray, as_integer_n
+from bonmeter.numerics.validation import as_integer_n
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.intervals import Each
-from bonmeter.pools.prompts import ALIKE, over_prompts
+from bonmeter.pools.prompts import over_prompts
 from bonmeter.pools.reliability import ThinPoolWarning, is_reliable
-from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
+from bonmeter.runs.candidates import Candidates, Facts, IndexArray, as_candidates
+from bonmeter.runs.parts import alike, gathered, told
 from bonmeter.runs.quantities import (
     QUANTITIES,
     Quantity,
     Settings,
     available,
-    estimates_of,
     intervals_of,
     recorded,
 )
@@ -38,9 +37,14 @@ __all__ = [
     "warn_of_thin",
 ]
 
+LARGEST = 10**7
+"""Candidates that a pool can have (`bonmeter.best_of_n_weights`)."""
+
+POWERS = 2 ** np.arange(LARGEST.bit_length(), dtype=np.intp)
+
 
 def summarise(
-    candidates: pd.DataFrame,
+    candidates: pd.DataFrame | Iterable[pd.DataFrame],
     n: ArrayLike | None = None,
     *,
     level: float = 0.95,
@@ -53,7 +57,9 @@ def summarise(
     """What best-of-n costs and buys, on average over the prompts, with intervals.
 
     Args:
-        candidates: one row for each candidate (the columns of `bonmeter.runs`).
+        candidates: one row for each candidate (the columns of `bonmeter.runs`); or several such
+            tables, each with all candidates of its prompts, of which one at a time is in memory
+            (`bonmeter.logs.grouped.read_grouped`).
         n: whole numbers from 1 to the largest pool; powers of two up to the median pool if None.
         level: coverage of the intervals, strictly between 0 and 1.
         quantities: names among `bonmeter.runs.QUANTITIES`; all that can be told if None.
@@ -81,12 +87,17 @@ def summarise(
         >>> table[["n", "estimate", "prompts"]].round(4).values.tolist()
         [[1.0, 0.25, 3.0], [2.0, 0.4444, 3.0], [4.0, 0.6667, 3.0]]
     """
-    pools = as_candidates(candidates, missing_reward)
-    names, order = chosen(pools, quantities), as_n(pools, n)
     settings = Settings(level, method, precision, each).checked()
-    tables = [_row_for_each_n(name, pools, order, settings) for name in names]
+    asked = POWERS if n is None else np.unique(as_integer_n(n, LARGEST))
+    facts, found = gathered(candidates, asked, quantities, settings, missing_reward)
+    names, order = chosen(facts, quantities), as_n(facts, n)
+    columns = np.searchsorted(asked, order)
+    tables = [
+        _row_for_each_n(name, facts, order, Interval(*(x[:, columns] for x in found[name])), level)
+        for name in names
+    ]
     if n is not None:
-        warn_of_thin(pools, order)
+        warn_of_thin(facts, order)
     return _sorted(tables, names)
 
 
@@ -139,7 +150,7 @@ def per_prompt(
     return _sorted(tables, names, pools.prompt)
 
 
-def as_n(candidates: Candidates, n: ArrayLike | None) -> IndexArray:
+def as_n(candidates: Facts, n: ArrayLike | None) -> IndexArray:
     """The n asked for, rising and once each; powers of two up to the median pool if None.
 
     Examples:
@@ -153,7 +164,7 @@ def as_n(candidates: Candidates, n: ArrayLike | None) -> IndexArray:
     return np.unique(as_integer_n(n, int(candidates.size.max())))
 
 
-def chosen(candidates: Candidates, quantities: Sequence[str] | None) -> tuple[str, ...]:
+def chosen(candidates: Facts, quantities: Sequence[str] | None) -> tuple[str, ...]:
     """The quantities asked for, or all that can be told, in their order.
 
     Examples:
@@ -193,26 +204,26 @@ def mean_of(
         >>> mean_of(QUANTITIES["reward"], run, np.array([1, 2]), Settings()).estimate.tolist()
         [2.0, 3.0]
     """
-    mean = partial(
-        over_prompts,
-        weight=candidates.weight,
+    return _mean(quantity, candidates, n, told(quantity, candidates, n, settings), settings.level)
+
+
+def _mean(
+    quantity: Quantity, facts: Facts, n: IndexArray, found: Interval, level: float
+) -> Interval:
+    if quantity.estimate is not None:
+        silent = alike(found.estimate)
+        ends = (np.where(silent, end, np.nan) for end in found[1:])
+        found = Interval(found.estimate, *ends)
+    return over_prompts(
+        found,
+        weight=facts.weight,
         bounds=quantity.bounds(n) if quantity.bounds else (-np.inf, np.inf),
-        proportion=quantity.chance(candidates),
-        level=settings.level,
+        proportion=quantity.chance(facts),
+        level=level,
     )
-    if quantity.estimate is None:
-        return mean(intervals_of(quantity, candidates, n, settings))
-    estimates = estimates_of(quantity, candidates, n)
-    found = mean(estimates)
-    silent = np.flatnonzero(alike(estimates.estimate))
-    if silent.size:
-        own = mean(intervals_of(quantity, candidates, n[silent], settings))
-        for whole, one in zip(found, own, strict=True):
-            whole[silent] = one
-    return found
 
 
-def warn_of_thin(candidates: Candidates, n: IndexArray) -> None:
+def warn_of_thin(candidates: Facts, n: IndexArray) -> None:
     """Issue a `ThinPoolWarning` if an n exceeds a tenth of a pool.
 
     Examples:
@@ -247,7 +258,7 @@ def notes(size: int, *texts: tuple[str, ArrayLike]) -> list[str]:
     return ["; ".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
 
-def thin_prompts(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
+def thin_prompts(candidates: Facts, n: IndexArray) -> NDArray[np.bool_]:
     """Whether pools that hold n candidates hold less than ten times as many, (prompts, n).
 
     Examples:
@@ -259,24 +270,11 @@ def thin_prompts(candidates: Candidates, n: IndexArray) -> NDArray[np.bool_]:
     return np.asarray((size >= n) & ~is_reliable(size, n))
 
 
-def alike(estimate: FloatArray) -> NDArray[np.bool_]:
-    """Whether all prompts say the same, or only one says anything.
-
-    Examples:
-        >>> alike(np.array([[1.0, 1.0], [1.0, 2.0]])).tolist()
-        [True, False]
-    """
-    there = ~np.isnan(estimate)
-    high = np.where(there, estimate, -np.inf).max(axis=0)
-    low = np.where(there, estimate, np.inf).min(axis=0)
-    return np.asarray(~(high - low > ALIKE * np.maximum(np.abs(high), np.abs(low))))
-
-
 def _row_for_each_n(
-    name: str, candidates: Candidates, n: IndexArray, settings: Settings
+    name: str, candidates: Facts, n: IndexArray, found: Interval, level: float
 ) -> pd.DataFrame:
     quantity = QUANTITIES[name]
-    mean = mean_of(quantity, candidates, n, settings)
+    mean = _mean(quantity, candidates, n, found, level)
     known, total = recorded(quantity, candidates), len(candidates.prompt)
     says = known[:, None] & (candidates.size[:, None] >= n + quantity.spare)
     ranks = int((~candidates.has("log_prob")).sum()) if name == "kl" else 0
