@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/policies.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/audit.smk"

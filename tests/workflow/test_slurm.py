@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -217,3 +219,34 @@ def test_the_profile_groups_rules_that_exist() -> None:
     assert {entry.split("=")[0] for entry in profile["group-components"]} == set(
         grouped.values()
     ) - {"audit"}
+
+
+def rules_that_run_scripts() -> dict[str, str]:
+    """The text of each, by name."""
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    found = re.findall(r"(?ms)^rule (\w+):\n(.*?)(?=^\S|\Z)", text)
+    return {name: body for name, body in found if "    script:\n" in body}
+
+
+def test_every_rule_asks_for_memory_and_time() -> None:
+    rules = rules_that_run_scripts()
+    assert {"policy", "draw_ties", "llm_draw", "verify"} <= set(rules)
+    for name, body in rules.items():
+        asked = "draw" if name.startswith("draw_") else name
+        assert f'    resources:\n        **asked("{asked}"),\n' in body, name
+
+
+def test_what_jobs_ask_for_covers_what_was_measured() -> None:
+    names: dict[str, Any] = {}
+    exec((ROOT / "workflow/rules/resources.smk").read_text(encoding="utf-8"), names)
+    for name, (memory, seconds) in names["MEASURED"].items():
+        asked = names["asked"](name)
+        assert asked["mem_mb"] >= 2 * memory
+        assert asked["runtime"] * 60 >= 30 * seconds
+    with pytest.raises(KeyError):
+        names["asked"]("unknown")
+    table = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    for name, (memory, seconds) in names["MEASURED"].items():
+        asked = names["asked"](name)
+        row = f"| `{name}` | {memory} | {seconds:g} | {asked['mem_mb']} | {asked['runtime']} |"
+        assert row in table

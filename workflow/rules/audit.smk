@@ -41,6 +41,8 @@ rule claims:
         "logs/audit/claims.log",
     benchmark:
         "logs/benchmarks/audit/claims.tsv"
+    resources:
+        **asked("claims"),
     params:
         policies=POLICIES,
         kept={name: [path, study_made_of(name)] for name, path in kept_studies().items()},
@@ -70,6 +72,8 @@ rule audit_report:
         "logs/audit/report.log",
     benchmark:
         "logs/benchmarks/audit/report.tsv"
+    resources:
+        **asked("audit_report"),
     params:
         project=in_project("."),
     script:
@@ -88,6 +92,8 @@ rule audit_gate:
         "logs/audit/gate.log",
     benchmark:
         "logs/benchmarks/audit/gate.tsv"
+    resources:
+        **asked("audit_gate"),
     params:
         policies=POLICIES,
         kept=rules.claims.params.kept,
@@ -107,6 +113,8 @@ rule readme:
         library=library("workflow/scripts/readme.py"),
     log:
         "logs/audit/readme.log",
+    resources:
+        **asked("readme"),
     params:
         readme=in_project("README.md"),
         study=in_project("docs/estimators.md"),
@@ -122,6 +130,8 @@ rule exhibits:
         library=library("workflow/scripts/exhibits.py"),
     log:
         "logs/audit/exhibits.log",
+    resources:
+        **asked("exhibits"),
     params:
         page=in_project("docs/exhibits.md"),
         exhibits=lambda wildcards: exhibits(),

@@ -20,6 +20,8 @@ rule crate:
         crate="results/run.crate.zip",
     log:
         "logs/crate.log",
+    resources:
+        **asked("crate"),
     params:
         project=in_project("."),
     script:

@@ -14,6 +14,8 @@ rule draw_figure_1_binary:
         "logs/figures/figure_1_binary.log",
     benchmark:
         "logs/benchmarks/figures/figure_1_binary.tsv"
+    resources:
+        **asked("draw"),
     script:
         "../scripts/figure_binary.py"
 
@@ -30,6 +32,8 @@ rule draw_figure_2_uniform:
         "logs/figures/figure_2_uniform.log",
     benchmark:
         "logs/benchmarks/figures/figure_2_uniform.tsv"
+    resources:
+        **asked("draw"),
     params:
         labels=labels(of_family("uniform")),
     script:
@@ -79,6 +83,8 @@ rule draw_figure_5_tradeoff:
         "logs/figures/figure_5_tradeoff.log",
     benchmark:
         "logs/benchmarks/figures/figure_5_tradeoff.tsv"
+    resources:
+        **asked("draw"),
     params:
         highlight="counterexample",
         labels=LABELS,
@@ -98,6 +104,8 @@ rule draw_regime_map:
         "logs/figures/regime_map.log",
     benchmark:
         "logs/benchmarks/figures/regime_map.tsv"
+    resources:
+        **asked("draw"),
     params:
         gap="kl_gap",
         labels=LABELS,
@@ -131,6 +139,8 @@ rule draw_all_bounds:
         "logs/figures/all_bounds.log",
     benchmark:
         "logs/benchmarks/figures/all_bounds.tsv"
+    resources:
+        **asked("draw"),
     script:
         "../scripts/figure_all_bounds.py"
 
@@ -146,6 +156,8 @@ rule draw_estimator_errors:
         "logs/figures/estimator_errors.log",
     benchmark:
         "logs/benchmarks/figures/estimator_errors.tsv"
+    resources:
+        **asked("draw"),
     params:
         labels=LABELS,
     script:
@@ -163,6 +175,8 @@ rule draw_pool_estimators:
         "logs/figures/pool_estimators.log",
     benchmark:
         "logs/benchmarks/figures/pool_estimators.tsv"
+    resources:
+        **asked("draw"),
     script:
         "../scripts/figure_pool.py"
 
@@ -178,6 +192,8 @@ rule draw_ties:
         "logs/figures/ties.log",
     benchmark:
         "logs/benchmarks/figures/ties.tsv"
+    resources:
+        **asked("draw"),
     params:
         labels=labels(TIED),
     script:
@@ -195,6 +211,8 @@ rule draw_rivals:
         "logs/figures/rivals.log",
     benchmark:
         "logs/benchmarks/figures/rivals.tsv"
+    resources:
+        **asked("draw"),
     script:
         "../scripts/figure_rivals.py"
 
@@ -210,6 +228,8 @@ rule draw_divergences:
         "logs/figures/divergences.log",
     benchmark:
         "logs/benchmarks/figures/divergences.tsv"
+    resources:
+        **asked("draw"),
     params:
         labels=LABELS,
     script:

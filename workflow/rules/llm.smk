@@ -17,6 +17,8 @@ rule llm_curves:
         "logs/llm/curves.log",
     benchmark:
         "logs/benchmarks/llm/curves.tsv"
+    resources:
+        **asked("llm_curves"),
     params:
         n=N_GRID,
     script:
@@ -36,6 +38,8 @@ rule llm_growth:
         "logs/llm/growth.log",
     benchmark:
         "logs/benchmarks/llm/growth.tsv"
+    resources:
+        **asked("llm_growth"),
     script:
         "../scripts/llm_growth.py"
 
@@ -51,6 +55,8 @@ rule draw_figure_4_language_model:
         "logs/figures/figure_4_language_model.log",
     benchmark:
         "logs/benchmarks/figures/figure_4_language_model.tsv"
+    resources:
+        **asked("draw"),
     params:
         **about_prompts(LLM.figure_4),
     script:
@@ -68,6 +74,8 @@ rule draw_language_model_rewards:
         "logs/figures/language_model_rewards.log",
     benchmark:
         "logs/benchmarks/figures/language_model_rewards.tsv"
+    resources:
+        **asked("draw"),
     params:
         **about_prompts(PROMPTS),
     script:
@@ -85,6 +93,8 @@ rule draw_language_model_growth:
         "logs/figures/language_model_growth.log",
     benchmark:
         "logs/benchmarks/figures/language_model_growth.tsv"
+    resources:
+        **asked("draw"),
     params:
         **about_prompts(PROMPTS),
     script:
@@ -106,6 +116,8 @@ rule llm_draw:
     benchmark:
         "logs/benchmarks/llm/drawn_{prompt}_{temperature}.tsv"
     threads: ALL_CORES
+    resources:
+        **asked("llm_draw"),
     params:
         chunks="results/llm/chunks/{prompt}_{temperature}",
     script:
@@ -124,6 +136,8 @@ rule llm_search:
     benchmark:
         "logs/benchmarks/llm/found_{prompt}_{temperature}.tsv"
     threads: ALL_CORES
+    resources:
+        **asked("llm_search"),
     script:
         "../scripts/llm_search.py"
 
@@ -140,6 +154,8 @@ rule llm_precision:
     benchmark:
         "logs/benchmarks/llm/precision_{prompt}.tsv"
     threads: ALL_CORES
+    resources:
+        **asked("llm_precision"),
     script:
         "../scripts/llm_precision.py"
 
@@ -154,6 +170,8 @@ rule llm:
         library=library("workflow/scripts/llm_keep.py"),
     log:
         "logs/llm/keep.log",
+    resources:
+        **asked("llm"),
     params:
         folder=kept_of_llm(),
         prompts=PROMPTS,

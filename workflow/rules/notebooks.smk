@@ -30,8 +30,7 @@ rule notebook:
     benchmark:
         "logs/benchmarks/notebooks/{notebook}.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        **asked("notebook"),
     script:
         "../scripts/notebook.py"
 

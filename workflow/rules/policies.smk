@@ -1,7 +1,4 @@
-"""One chain per policy: its responses, exact values, estimates and bound checks.
-
-Resources are the peaks measured on the shipped config, rounded up; other jobs take less.
-"""
+"""One chain per policy: its responses, exact values, estimates and bound checks."""
 
 
 rule policy:
@@ -14,6 +11,8 @@ rule policy:
         "logs/policies/{policy}.log",
     benchmark:
         "logs/benchmarks/policies/{policy}.tsv"
+    resources:
+        **asked("policy"),
     params:
         family=lookup(dpath="policies/{policy}/family", within=config),
         parameters=lookup(dpath="policies/{policy}/parameters", within=config),
@@ -35,8 +34,7 @@ rule exact:
     benchmark:
         "logs/benchmarks/exact/{policy}.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        **asked("exact"),
     params:
         exact=N_GRID,
         curves=REAL_GRID,
@@ -56,6 +54,8 @@ rule estimates:
         "logs/estimates/{policy}.log",
     benchmark:
         "logs/benchmarks/estimates/{policy}.tsv"
+    resources:
+        **asked("estimates"),
     params:
         name="{policy}",
         simulation=config["simulation"],
@@ -76,8 +76,7 @@ rule checks:
     benchmark:
         "logs/benchmarks/checks/{policy}.tsv"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **asked("checks"),
     params:
         name="{policy}",
         n=N_GRID,

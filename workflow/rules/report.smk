@@ -25,6 +25,8 @@ rule report_page:
         page="results/report.html",
     log:
         "logs/report.log",
+    resources:
+        **asked("report_page"),
     params:
         drawing=DRAWING,
         benchmarks="logs/benchmarks",

@@ -17,5 +17,7 @@ rule samples:
         "logs/samples.log",
     benchmark:
         "logs/benchmarks/samples.tsv"
+    resources:
+        **asked("samples"),
     script:
         "../scripts/samples.py"

@@ -1,8 +1,5 @@
 """Beyond single policies: trade-offs, and the studies of estimators and inequalities."""
 
-# Of a chunk of a long study.
-MINUTES = {"quick": 5, "full": 120}
-
 CHUNK = "{size}_{chunk}_of_{chunks}"
 
 
@@ -29,8 +26,7 @@ rule tradeoffs:
     benchmark:
         "logs/benchmarks/tradeoffs/tradeoffs.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        **asked("tradeoffs"),
     params:
         policies=POLICIES,
         rivals=config["rivals"],
@@ -49,6 +45,8 @@ rule concentration:
         "logs/study/concentration.log",
     benchmark:
         "logs/benchmarks/study/concentration.tsv"
+    resources:
+        **asked("concentration"),
     params:
         policies=POLICIES,
         concentration=config["concentration"],
@@ -69,7 +67,7 @@ rule estimator_study:
     benchmark:
         f"logs/benchmarks/study/estimators_{CHUNK}.tsv"
     resources:
-        runtime=lambda wildcards: MINUTES[wildcards.size],
+        **asked("estimator_study"),
     params:
         policies=POLICIES,
         study=lookup(dpath="studies/{size}", within=config),
@@ -91,7 +89,7 @@ rule class_study:
     benchmark:
         f"logs/benchmarks/study/classes_{CHUNK}.tsv"
     resources:
-        runtime=lambda wildcards: MINUTES[wildcards.size],
+        **asked("class_study"),
     params:
         study=lookup(dpath="studies/{size}", within=config),
         seed=config["seed"],
@@ -112,7 +110,7 @@ rule adversary:
     benchmark:
         f"logs/benchmarks/study/adversary_{CHUNK}.tsv"
     resources:
-        runtime=lambda wildcards: MINUTES[wildcards.size],
+        **asked("adversary"),
     params:
         checks=CHECKS,
         study=lookup(dpath="studies/{size}", within=config),
@@ -135,6 +133,8 @@ rule gather_study:
         "logs/study/{study}_{size}.log",
     benchmark:
         "logs/benchmarks/study/{study}_{size}.tsv"
+    resources:
+        **asked("gather_study"),
     script:
         "../scripts/gather.py"
 
@@ -150,6 +150,8 @@ rule comparison:
         "logs/study/comparison.log",
     benchmark:
         "logs/benchmarks/study/comparison.tsv"
+    resources:
+        **asked("comparison"),
     script:
         "../scripts/comparison.py"
 
@@ -161,6 +163,8 @@ rule study:
         library=library("workflow/scripts/keep_study.py"),
     log:
         "logs/study/keep.log",
+    resources:
+        **asked("study"),
     params:
         made_of={name: study_made_of(name) for name in STUDIES},
         folder=in_project("study"),

@@ -16,6 +16,8 @@ rule verify:
     log:
         "logs/verify.log",
     localrule: True
+    resources:
+        **asked("verify"),
     params:
         expected=lambda wildcards: artifacts(rules.all.input),
         config=lambda wildcards: config,
