@@ -17,6 +17,7 @@ rule llm_curves:
         "logs/llm/curves.log",
     benchmark:
         "logs/benchmarks/llm/curves.tsv"
+    priority: 1  # the longest job of all
     resources:
         **asked("llm_curves"),
     params:

@@ -27,7 +27,7 @@ MEASURED = {
     "notebook": (437, 3.9),
     "report_page": (272, 1.4),
 }
-# Of rules whose work the config sets, or that no full run has: MB and minutes to ask for.
+# Where the config sets the work, or no full run has it: MB and minutes to ask for.
 SET = {
     "estimator_study": (2000, 120),
     "class_study": (500, 120),
@@ -45,11 +45,11 @@ SET = {
 }
 
 
-def asked(rule):
-    """What each job of a rule asks for, as keywords of `resources`."""
-    if rule in SET:
-        return dict(zip(("mem_mb", "runtime"), SET[rule]))
-    memory, seconds = MEASURED[rule]
+def asked(name):
+    """What the jobs so named ask for, as keywords of `resources`."""
+    if name in SET:
+        return dict(zip(("mem_mb", "runtime"), SET[name]))
+    memory, seconds = MEASURED[name]
     return {
         "mem_mb": math.ceil(ROOM * memory / 100) * 100,
         "runtime": math.ceil(PATIENCE * seconds / 60) + 1,
