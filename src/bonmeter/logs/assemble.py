@@ -74,7 +74,17 @@ def _place(row: pd.Series[Any]) -> str:
 
 
 def reject_copies(table: pd.DataFrame) -> None:
-    """Refuse a record that comes twice: it was copied, not drawn again."""
+    """Refuse a record that comes twice: it was copied, not drawn again.
+
+    Raises:
+        LogProblem: naming both.
+
+    Examples:
+        >>> table = pd.DataFrame({"file": "log", "line": [1, 2], "position": 0, "unique:id": "x"})
+        >>> reject_copies(table)
+        Traceback (most recent call last):
+        bonmeter.logs.problems.LogProblem: log, line 2: a second record with id x, the first is ...
+    """
     unique = [name for name in map(str, table) if name.startswith("unique:")]
     if not unique:
         return

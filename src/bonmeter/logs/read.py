@@ -117,7 +117,12 @@ def read_log(
 def as_files(
     paths: Path | Sequence[Path], aggregate: str | None, rewards: Path | None = None
 ) -> list[Path]:
-    """The files of a log, each once; the aggregate is checked as well."""
+    """The files of a log, each once; the aggregate is checked as well.
+
+    Examples:
+        >>> as_files("a.jsonl", None)
+        ['a.jsonl']
+    """
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if aggregate is not None and aggregate not in AGGREGATES:
         raise ValueError(f"aggregate = {aggregate!r}: expected one of {', '.join(AGGREGATES)}")
@@ -126,7 +131,12 @@ def as_files(
 
 
 def as_columns(columns: Mapping[str, str]) -> dict[str, str]:
-    """Columns by canonical names, checked."""
+    """Columns by canonical names, checked.
+
+    Examples:
+        >>> as_columns({"reward": "outputs[].score"})
+        {'reward': 'outputs[].score'}
+    """
     for name in columns:
         if name not in CANONICAL:
             raise ValueError(f"columns[{name!r}]: expected one of {', '.join(CANONICAL)}")
@@ -166,7 +176,24 @@ def read_source(
     notes: Notes,
     flush: Callable[[FileTable], None] = lambda table: None,
 ) -> FileTable:
-    """What one file holds; arguments as for `bonmeter.logs.table.read_file`."""
+    r"""What one file holds, and what there is to say of it.
+
+    Args:
+        path: the file, or `-`.
+        choices: as for `bonmeter.logs.table.read_file`.
+        shared: likewise.
+        notes: what was said so far; added to.
+        flush: as for `bonmeter.logs.table.read_file`.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "runs.csv")
+        ...     with open(path, "w") as file:
+        ...         _ = file.write("prompt,reward\np,1\n")
+        ...     read_source(path, Choices(), Shared(), Notes(lambda line: None)).total
+        1
+    """
     name = source_name(path)
     with open_source(path) as stream:
         records = open_records(stream, name)
@@ -220,7 +247,12 @@ def _described(table: FileTable) -> Iterator[str]:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things."""
+    """A number of things.
+
+    Examples:
+        >>> counted(1, "prompt"), counted(2000, "prompt")
+        ('1 prompt', '2,000 prompts')
+    """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

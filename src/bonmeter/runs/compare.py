@@ -14,8 +14,9 @@ from bonmeter.pools.estimate import Interval
 from bonmeter.pools.planning import first_reached_by_halves
 from bonmeter.pools.prompts import difference_at_equal_kl, over_prompts, paired_difference
 from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
+from bonmeter.runs.parts import alike
 from bonmeter.runs.quantities import QUANTITIES, Settings, intervals_of, recorded
-from bonmeter.runs.summary import alike, as_n, chosen, notes, thin_prompts, warn_of_thin
+from bonmeter.runs.summary import as_n, chosen, notes, thin_prompts, warn_of_thin
 
 __all__ = ["compare"]
 

@@ -26,7 +26,6 @@ from bonmeter.runs.quantities import (
 )
 
 __all__ = [
-    "alike",
     "as_n",
     "chosen",
     "mean_of",
