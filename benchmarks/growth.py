@@ -96,7 +96,8 @@ def by_certified_outcomes() -> Iterator[Point]:
 def by_candidates() -> Iterator[Point]:
     """The KL of one prompt from its pool, at n = 1, 2, 4, ..., 64."""
     for size in (10**k for k in range(2, 7)):
-        pool = Pool(*scored(np.random.default_rng(SEED), size))
+        log_prob, reward, response = scored(np.random.default_rng(SEED), size)
+        pool = Pool(log_prob, reward, response.astype(float))
         often = repeats(size, 10**4)
         for route, estimate in (("bonmeter", estimate_kl), ("interval", kl_interval)):
             yield Point(size, route, 1, cpu_seconds(often, from_pool, estimate, pool))
