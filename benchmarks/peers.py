@@ -112,7 +112,8 @@ def continuous_win_rate(pool: Pool, n: int) -> float:
 def classes(pool: Pool) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Rewards of the pool, the share of each, and its share under F^n - F_prev^n, as written."""
     reward, count = np.unique(pool.reward, return_counts=True)
-    return reward, count / SIZE, np.cumsum(count) / SIZE
+    size = pool.reward.size
+    return reward, count / size, np.cumsum(count) / size
 
 
 def plug_in(pool: Pool, n: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -28,7 +28,7 @@ def _long(rng: np.random.Generator, size: int) -> Draws:
     return rng.normal(-200, 30, size), rng.normal(size=size), np.arange(size)
 
 
-def _scored(rng: np.random.Generator, size: int) -> Draws:
+def scored(rng: np.random.Generator, size: int) -> Draws:
     """Long responses that a judge scores from 0 to 10."""
     return (
         rng.normal(-200, 30, size),
@@ -66,7 +66,7 @@ def _peaked(rng: np.random.Generator, size: int) -> Draws:
 
 KINDS: tuple[Callable[[np.random.Generator, int], Draws], ...] = (
     _long,
-    _scored,
+    scored,
     _short,
     _peaked,
     _verified,
@@ -90,10 +90,10 @@ def rows(prompts: int, size: int, seed: int = 7) -> Iterator[dict[str, object]]:
             }
 
 
-def write_log(prompts: int, size: int, path: Path) -> None:
+def write_log(prompts: int, size: int, path: Path, seed: int = 7) -> None:
     """A log as JSON Lines."""
     with path.open("w", encoding="utf-8") as file:
-        for row in rows(prompts, size):
+        for row in rows(prompts, size, seed):
             file.write(json.dumps(row) + "\n")
 
 
