@@ -17,7 +17,7 @@ from bonmeter.pools.arguments import as_orders, as_ranks
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.proportions import clopper_pearson, gain_range
 from bonmeter.pools.subsets import rank, subset_cdf
-from bonmeter.pools.values import ENTRIES, Block, blocks, spread_without_each
+from bonmeter.pools.values import ENTRIES, NEGLIGIBLE, Block, blocks, spread_without_each
 
 __all__ = ["estimate_win_rate", "missed_mass", "win_rate_interval"]
 
@@ -249,7 +249,9 @@ def _second_order(c: _Classes, block: Block) -> _Scatter:
     The ends scatter like a Brownian bridge and the curvature couples neighbours only, so every sum
     takes a time linear in the number of classes.
     """
-    column = int(np.argmax((c.below + c.ties > block.start).any(axis=0)))
+    # the classes of which F^(n-2) leaves something in any of the pools, and the one below them
+    start = c.size * NEGLIGIBLE ** (1 / max(int(block.n[0]) - 2, 1))
+    column = max(int(np.argmax((c.below + c.ties > start).any(axis=0))) - 1, 0)
     below, ties = c.below[:, column:], c.ties[:, column:].astype(np.float64)
     ends = np.pad(below, ((0, 0), (0, 1)), constant_values=c.size) / c.size
     n = block.n[:, None, None]

@@ -110,7 +110,22 @@ def _paired(first: pd.DataFrame, second: pd.DataFrame, missing_reward: float | N
         raise ValueError("second: expected a prompt that first has too")
     runs = [run.restricted(run.prompt.isin(common)) for run in whole]
     of_second = runs[1].prompt.get_indexer(runs[0].prompt)
+    _reject_other_weights(runs[0], runs[1], of_second)
     return _Runs(runs[0], runs[1], of_second, len(a) + len(b) - 2 * len(common))
+
+
+def _reject_other_weights(first: Candidates, second: Candidates, of_second: IndexArray) -> None:
+    if first.weight is None and second.weight is None:
+        return
+    if first.weight is None or second.weight is None:
+        raise ValueError("weight: one run has it, expected the same weights in both or none")
+    other = second.weight[of_second]
+    if (first.weight != other).any():
+        at = int(np.argmax(first.weight != other))
+        raise ValueError(
+            f"weight: prompt {first.prompt[at]!r:.200} has {float(first.weight[at])!r} in the "
+            f"first run and {float(other[at])!r} in the second, expected the same"
+        )
 
 
 def _both(runs: _Runs, quantities: Sequence[str] | None) -> tuple[str, ...]:

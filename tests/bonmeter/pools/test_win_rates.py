@@ -168,3 +168,24 @@ def test_one_draw_wins_half_for_certain_however_rewards_tie(seed: int) -> None:
     scores = np.clip(np.random.default_rng(seed).normal(6, 1.6, 63).round(), 1, 10)
     found = win_rate_interval(scores, 1)
     assert found.estimate == found.lower == found.upper == 0.5
+
+
+@pytest.mark.parametrize("candidates", [16, 64, 512])
+def test_a_pool_has_its_interval_whatever_pools_are_beside_it(candidates: int) -> None:
+    rng = np.random.default_rng(candidates)
+    kinds = (3, 5, 9, candidates, 3 * candidates)
+    pools = np.stack([rng.integers(0, kind, candidates) for kind in kinds])
+    n = np.unique(np.geomspace(1, candidates - 1, 20).astype(int))
+    together = win_rate_interval(pools, n)
+    for k, pool in enumerate(pools):
+        alone = win_rate_interval(pool, n)
+        for one, all_ends in zip(alone[:3], together[:3], strict=True):
+            np.testing.assert_allclose(one, all_ends[k], rtol=1e-12)
+
+
+def test_large_n_covers_though_only_the_highest_class_counts() -> None:
+    """Three equal classes: at n = 137 the win rate is 5/6, half the mass of the highest off 1."""
+    rng = np.random.default_rng(3)
+    found = [win_rate_interval(rng.choice(3, 512), [137, 265]) for _ in range(300)]
+    covered = np.mean([(f.lower <= 5 / 6) & (f.upper >= 5 / 6) for f in found], axis=0)
+    assert (covered > 0.91).all()  # was 0.06 and 0.12

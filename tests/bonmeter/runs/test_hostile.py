@@ -340,3 +340,13 @@ def test_nothing_identifies_nothing(tmp_path: Path) -> None:
     texts = [{"prompt": "p", "response": text} for text in ("a", None)]
     with pytest.raises(LogProblem, match="line 2: field response: expected what identifies"):
         joined(tmp_path, texts, [{**row, "reward": 1} for row in texts])
+
+
+@pytest.mark.parametrize("at", ["n", "kl"])
+def test_runs_that_weigh_prompts_differently_are_not_compared(at: str) -> None:
+    first = Frame({"prompt": list("aabb"), "reward": [0, 1, 2, 3], "weight": [1, 1, 2, 2]})
+    assert len(compare(first, first, at=at))
+    with pytest.raises(ValueError, match=r"prompt 'b' has 2.0 in the first run and 1.0 in"):
+        compare(first, first.assign(weight=1), at=at)
+    with pytest.raises(ValueError, match="weight: one run has it"):
+        compare(first.drop(columns="weight"), first, at=at)
