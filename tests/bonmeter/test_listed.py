@@ -61,7 +61,9 @@ def test_twelve_digits(name: str) -> None:
 @settings(max_examples=150, deadline=None)
 def test_twelve_digits_of_any_policy(responses: Responses) -> None:
     errors = worst_errors(Policy(*responses), Oracle(*responses))
-    assert max(errors.values()) <= TOLERANCE, errors
+    # beside a log-probability of -16384 a sum of masses has eleven digits and a half
+    coarse = float(np.spacing(np.abs(responses[0]).max()))
+    assert max(errors.values()) <= max(TOLERANCE, coarse), errors
 
 
 def test_the_comparison_sees_an_error_in_the_twelfth_digit() -> None:

@@ -204,7 +204,7 @@ def test_our_intervals_cover_where_many_responses_share_the_error(kept: Table) -
     assert many.mean() > 0.08  # of the cells
     low, high = NOMINAL
     assert np.mean((coverage[many] >= low) & (coverage[many] <= high)) > 0.93
-    assert coverage[many].min() >= 0.91
+    assert coverage[many].min() >= 0.92
     assert coverage[error > NEGLIGIBLE].min() > 0.83
     assert np.mean(of(kept, "paper", "coverage") < 0.5) > 0.5  # the control
 

@@ -88,7 +88,7 @@ def classes(coverage: list[float]) -> pd.DataFrame:
     ("name", "most", "bad"),
     [
         ("rank_corrected_third", 5, {"rmse": 0.2}),
-        ("interval_coverage", 10, {"coverage": 0.92}),
+        ("interval_coverage", 5, {"coverage": 0.925}),
     ],
 )
 def test_so_many_cells_in_a_hundred_may_fail(name: str, most: int, bad: dict[str, float]) -> None:

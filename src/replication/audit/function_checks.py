@@ -45,17 +45,11 @@ DF = 20
 """Degrees of freedom from which an interval must cover as often as it says: ten responses or more
 then share the uncertainty."""
 
-MOSTLY = 0.9
+MOSTLY = 0.95
 """Share of cells whose coverage must be `NOMINAL`."""
 
-FEW_CLASSES = 0.95
-"""The same share, of random policies of a few reward classes."""
-
 LEAST = 0.92
-"""Coverage that none of these may stay below."""
-
-LEAST_OF_POLICIES = 0.91
-"""Coverage that no cell of the study of the config's policies may stay below."""
+"""Coverage that no cell may stay below."""
 
 WIDEST = 1.1e-3
 """The KL on the language model is enclosed more narrowly: twice the error of a log-probability, and
@@ -283,7 +277,7 @@ def interval_coverage(tables: Tables) -> Finding:
     many = (df >= DF) & np.isfinite(df) & (cells["ours rmse"] > NEGLIGIBLE)
     coverage = cells["ours coverage"][many]
     margin = np.minimum(coverage - NOMINAL[0], NOMINAL[1] - coverage)
-    return _never_below(LEAST_OF_POLICIES, coverage, _mostly(margin, MOSTLY, cells[many]))
+    return _never_below(LEAST, coverage, _mostly(margin, MOSTLY, cells[many]))
 
 
 @_check
@@ -298,7 +292,7 @@ def quick_interval_coverage(tables: Tables) -> Finding:
     if cells.empty:
         return Finding(NOT_STUDIED, "no cell of the quick study has so many degrees of freedom")
     covered = np.rint(cells["ours coverage"] * cells["ours repeats"])
-    chance = bdtr(covered, cells["ours repeats"], LEAST_OF_POLICIES)
+    chance = bdtr(covered, cells["ours repeats"], LEAST)
     return _measured(np.log(chance) - np.log(FALSE_ALARM / len(cells)), cells)
 
 
@@ -308,7 +302,7 @@ def class_coverage(tables: Tables) -> Finding:
     cells = tables["classes"].assign(policy="classes of mass " + tables["classes"].masses)
     coverage = cells["coverage"]
     margin = (coverage - NOMINAL[0]).clip(upper=NOMINAL[1] - coverage)
-    return _never_below(LEAST, coverage, _mostly(margin, FEW_CLASSES, cells))
+    return _never_below(LEAST, coverage, _mostly(margin, MOSTLY, cells))
 
 
 @_check

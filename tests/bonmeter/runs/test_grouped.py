@@ -55,15 +55,8 @@ def parts(frame: pd.DataFrame, size: int) -> "list[pd.DataFrame]":
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    """Equal up to rounding, but for the ends of win rates, which know the other pools a little."""
-    win_rate = (other["quantity"] == "win_rate").to_numpy()
-    for rows, columns, rtol in (
-        (~win_rate, list(other), 1e-12),
-        (win_rate, ["n", "estimate", "prompts", "reliable", "note"], 1e-12),
-        (win_rate, ["lower", "upper"], 0.01),
-    ):
-        first, second = (table.loc[rows, columns] for table in (one, other))
-        pd.testing.assert_frame_equal(first, second, rtol=rtol, atol=1e-13, check_exact=False)
+    """Equal up to rounding."""
+    pd.testing.assert_frame_equal(one, other, rtol=1e-12, atol=1e-13, check_exact=False)
 
 
 @pytest.mark.parametrize("n", [None, [1, 2, 5, 16]])
@@ -225,9 +218,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
-    """Six times the candidates, whose responses alone are 140 MB more."""
+    """Six times the candidates, whose responses alone are 280 MB more."""
     peaks = []
-    for prompts in (20, 120):
+    for prompts in (40, 240):
         log = tmp_path / f"{prompts}.jsonl"
         with log.open("w") as file:
             for k in range(prompts * 200):
@@ -236,4 +229,4 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
         arguments = [sys.executable, "-c", MEASURE, str(log), str(tmp_path / f"folder {prompts}")]
         done = subprocess.run(arguments, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
-    assert peaks[1] - peaks[0] < 100
+    assert peaks[1] - peaks[0] < 140
