@@ -48,7 +48,7 @@ llm: $(READY) ## install what running the language model needs: torch and the we
 test: $(READY) ## run every test
 	$(RUN) pytest
 
-test-slurm: $(READY) ## run the tests of the cluster, a quarter of an hour (root; slurm-wlm and munge of Debian)
+test-slurm: $(READY) ## run the tests of the cluster, some ten minutes (root; slurm-wlm and munge of Debian)
 	$(RUN) pytest -m slurm
 
 test-lowest: $(READY) ## run the library's tests at the lowest versions of what it declares

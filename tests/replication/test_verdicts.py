@@ -159,7 +159,7 @@ def test_coverage_is_held_to_its_level_where_many_responses_share_the_error() ->
     few = pd.concat([study_of(), study_of(df=[19, 99], coverage=[0.8, 0.5]).assign(n=3)])
     found = CHECKS["interval_coverage"]({"estimators": few})
     assert (found.verdict, found.cells) == (NUMERICAL, 1)
-    assert found.worst_margin == pytest.approx(0.1)
+    assert found.worst_margin == pytest.approx(0.05)
     many = pd.concat([study_of(), study_of(coverage=[0.8, 0.5]).assign(n=3)])
     found = CHECKS["interval_coverage"]({"estimators": many})
     assert (found.verdict, found.cells) == (REFUTED, 2)
