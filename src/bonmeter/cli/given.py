@@ -34,7 +34,7 @@ Options = dict[str, tuple[Any, Any]]
 """Parameter -> its type with its help, and its default."""
 
 
-def _option(kind: Any, default: Any, text: str, panel: str | None, *names: str) -> tuple[Any, Any]:  # noqa: ANN401
+def _option(kind: Any, default: Any, text: str, panel: str | None, *names: str) -> tuple[Any, Any]:  # noqa: ANN401 # of any option
     about = typer.Option(*names, help=text, rich_help_panel=panel, show_default=bool(default))
     return Annotated[kind, about], default
 
@@ -185,11 +185,11 @@ def with_options(
         parameters = [*(p for p in own if p.name != "given"), *shared]
 
         @functools.wraps(command)
-        def run(**values: Any) -> None:  # noqa: ANN401
+        def run(**values: Any) -> None:  # noqa: ANN401 # those of any command
             said = {name: values.pop(name) for name in options}
             command(**values, given=_given(said))
 
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         return run
 

@@ -123,7 +123,7 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): _json_value(value) for name, value in row.items()}
 
 
-def _json_value(value: Any) -> Any:  # noqa: ANN401
+def _json_value(value: Any) -> Any:  # noqa: ANN401 # a cell of any column
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)

@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple
 
 from bonmeter.logs.paths import Record
 from bonmeter.logs.problems import LogProblem, Value, shown
-from bonmeter.logs.sources import is_zip, zip_members
+from bonmeter.logs.sources import first_bytes, is_zip, zip_members
 
 __all__ = ["Records", "Row", "open_records"]
 
@@ -111,8 +111,7 @@ def open_records(stream: IO[bytes], name: str) -> Records:
         >>> records.container, [row.data["reward"] for row in records.rows]
         ('JSON array', [1, 2])
     """
-    start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]
-    if start == b"PAR1":
+    if first_bytes(stream) == b"PAR1":
         return Records(name, "Parquet", _parquet(stream, name), "row")
     if is_zip(stream):
         return Records(name, "zip archive", _inspect_archive(stream, name))

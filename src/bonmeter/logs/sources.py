@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from bonmeter.logs.problems import LogProblem
 
-__all__ = ["STANDARD_INPUT", "is_zip", "open_source", "source_name", "zip_members"]
+__all__ = ["STANDARD_INPUT", "first_bytes", "is_zip", "open_source", "source_name", "zip_members"]
 
 STANDARD_INPUT = "-"
 
@@ -112,7 +112,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever can be written
-        count: int = self.stream.readinto(buffer)  # type: ignore[attr-defined]
+        count: int = self.stream.readinto(buffer)  # type: ignore[attr-defined]  # not in IO
         self.size += count
         if self.packed is not None:
             _reject_bomb(self.size, self.packed.size)
@@ -142,7 +142,7 @@ def _decompressed(raw: IO[bytes]) -> IO[bytes]:
 
 
 def _without_bom(stream: IO[bytes]) -> IO[bytes]:
-    start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]
+    start = first_bytes(stream)
     if start.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     for mark, encoding in UTF.items():
@@ -158,6 +158,17 @@ def _as_utf_8(data: bytes, encoding: str) -> bytes:
         raise OSError(0, f"not {encoding.upper()} text, as which it begins: {error}") from None
 
 
+def first_bytes(stream: IO[bytes]) -> bytes:
+    """The first four bytes, by which a file tells what it is, left to be read.
+
+    Examples:
+        >>> first_bytes(io.BufferedReader(io.BytesIO(b"PAR1 and more")))
+        b'PAR1'
+    """
+    start: bytes = stream.peek(4)[:4]  # type: ignore[attr-defined]  # all that is opened is buffered
+    return start
+
+
 def is_zip(stream: IO[bytes]) -> bool:
     """Whether the stream begins as a zip archive does.
 
@@ -165,7 +176,7 @@ def is_zip(stream: IO[bytes]) -> bool:
         >>> is_zip(io.BufferedReader(io.BytesIO(b"PAR1")))
         False
     """
-    return bool(stream.peek(4)[:4] == b"PK\x03\x04")  # type: ignore[attr-defined]
+    return first_bytes(stream) == b"PK\x03\x04"
 
 
 def zip_members(stream: IO[bytes]) -> dict[str, bytes]:

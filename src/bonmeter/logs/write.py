@@ -92,7 +92,7 @@ def write_log(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
             writer(_canonical(table), stream)
         else:
             with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as packed:
-                writer(_canonical(table), packed)  # type: ignore[arg-type]
+                writer(_canonical(table), packed)  # type: ignore[arg-type]  # written to like a file
 
 
 def _canonical(table: pd.DataFrame) -> pd.DataFrame:

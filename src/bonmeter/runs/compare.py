@@ -130,7 +130,9 @@ def _reject_other_weights(first: Candidates, second: Candidates, of_second: Inde
 
 def _both(runs: _Runs, quantities: Sequence[str] | None) -> tuple[str, ...]:
     if quantities is not None:
-        return tuple(x for x in chosen(runs.first, quantities) if chosen(runs.second, quantities))
+        asked = chosen(runs.first, quantities)
+        chosen(runs.second, quantities)  # refuses what the second run cannot tell
+        return asked
     known = chosen(runs.second, None)
     return tuple(name for name in chosen(runs.first, None) if name in known)
 
