@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools.estimate import Interval
 from bonmeter.pools.prompts import ALIKE
-from bonmeter.runs.candidates import Candidates, IndexArray, as_candidates
+from bonmeter.runs.candidates import Candidates, IndexArray
 from bonmeter.runs.quantities import (
     QUANTITIES,
     Quantity,
@@ -97,6 +97,7 @@ def told(quantity: Quantity, candidates: Candidates, n: IndexArray, settings: Se
     unless all prompts say the same; then so do those of each table.
 
     Examples:
+        >>> from bonmeter.runs.candidates import as_candidates
         >>> run = as_candidates(pd.DataFrame({"prompt": [1, 1, 2, 2], "reward": [0, 1, 0, 5]}))
         >>> found = told(QUANTITIES["reward_gain"], run, np.array([1, 2]), Settings())
         >>> found.estimate.tolist(), found.lower.tolist()
@@ -114,11 +115,10 @@ def told(quantity: Quantity, candidates: Candidates, n: IndexArray, settings: Se
 
 
 def gathered(
-    tables: pd.DataFrame | Iterable[pd.DataFrame],
+    tables: Iterable[Candidates],
     n: IndexArray,
     quantities: Sequence[str] | None,
     settings: Settings,
-    missing_reward: float | None,
 ) -> tuple[KeptFacts, dict[str, Interval]]:
     """What the prompts of one table, or of several one after another, tell.
 
@@ -127,26 +127,24 @@ def gathered(
         n: rising; those beyond the pools of a table are nan.
         quantities: names, or None for all that can be told.
         settings: how numbers are asked for.
-        missing_reward: as for `bonmeter.runs.summarise`.
 
     Raises:
-        ValueError: as `bonmeter.runs.summarise`, or if a prompt comes in several tables.
+        ValueError: if there is no table, or a prompt comes in several.
 
     Examples:
-        >>> tables = [pd.DataFrame({"prompt": p, "reward": [0, 1]}) for p in "ab"]
-        >>> facts, found = gathered(tables, np.array([1, 2]), None, Settings(), None)
+        >>> from bonmeter.runs.candidates import as_candidates
+        >>> tables = [as_candidates(pd.DataFrame({"prompt": p, "reward": [0, 1]})) for p in "ab"]
+        >>> facts, found = gathered(tables, np.array([1, 2]), None, Settings())
         >>> facts.prompt.tolist(), found["pass_rate"].estimate.tolist()
         (['a', 'b'], [[0.5, 1.0], [0.5, 1.0]])
     """
-    single = isinstance(tables, pd.DataFrame) or not isinstance(tables, Iterable)
     facts, parts = [], []
-    for table in (tables,) if single else tables:
-        candidates = as_candidates(table, missing_reward)  # type: ignore[arg-type]
+    for candidates in tables:
         names = [name for name in available(candidates) if quantities is None or name in quantities]
         within = n[n <= candidates.size.max()]
         facts.append(_kept(candidates))
         parts.append({q: told(QUANTITIES[q], candidates, within, settings) for q in names})
-        del table, candidates  # before the next is made
+        del candidates  # before the next is made
     if not facts:
         raise ValueError("candidates: expected at least one table")
     told_by_some = dict.fromkeys(name for part in parts for name in part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,8 @@ def summarise(
     """
     settings = Settings(level, method, precision, each).checked()
     asked = POWERS if n is None else np.unique(as_integer_n(n, LARGEST))
-    facts, found = gathered(candidates, asked, quantities, settings, missing_reward)
+    pools = _pools(candidates, n, quantities, missing_reward)
+    facts, found = gathered(pools, asked, quantities, settings)
     names, order = chosen(facts, quantities), as_n(facts, n)
     columns = np.searchsorted(asked, order)
     tables = [
@@ -267,6 +269,21 @@ def thin_prompts(candidates: Facts, n: IndexArray) -> NDArray[np.bool_]:
     """
     size = candidates.size[:, None]
     return np.asarray((size >= n) & ~is_reliable(size, n))
+
+
+def _pools(
+    tables: pd.DataFrame | Iterable[pd.DataFrame],
+    n: ArrayLike | None,
+    quantities: Sequence[str] | None,
+    missing_reward: float | None,
+) -> Iterable[Candidates]:
+    """Of one table what it cannot tell is said before the work; of several it is known after."""
+    if isinstance(tables, Iterable) and not isinstance(tables, pd.DataFrame):
+        return map(partial(as_candidates, missing_reward=missing_reward), tables)
+    pools = as_candidates(tables, missing_reward)
+    chosen(pools, quantities)
+    as_n(pools, n)
+    return [pools]
 
 
 def _row_for_each_n(

@@ -230,3 +230,18 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
         done = subprocess.run(arguments, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] - peaks[0] < 140
+
+
+@pytest.mark.parametrize("asked", [{"n": 99}, {"quantities": ["kl", "tokens"]}])
+def test_what_one_table_cannot_tell_is_said_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    def work(*arguments: object) -> None:
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr("bonmeter.runs.parts.told", work)
+    table = pd.DataFrame({"prompt": "a", "reward": [0.0, 1.0, 5.0]})
+    with pytest.raises(ValueError, match=next(iter(asked))):
+        summarise(table, **asked)
+    with pytest.raises(AssertionError):
+        summarise(table, 2)
