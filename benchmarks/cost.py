@@ -1,6 +1,6 @@
 """How the cost grows: measure it, and draw docs/figures/cost.
 
-python -m benchmarks.cost measure          # ten minutes, up to 8 GB; docs/figures/cost.csv, .json
+python -m benchmarks.cost measure          # an hour, up to 8 GB; docs/figures/cost.csv, .json
 python -m benchmarks.cost measure prompts  # some of the panels anew, on the same machine
 python -m benchmarks.cost memory           # peak memory of 1e8 outcomes
 python -m benchmarks.cost draw             # docs/figures/cost.svg and .png
@@ -96,6 +96,14 @@ TEXTBOOK: dict[str, Any] = {"color": COLOURS["red"], "marker": "s", "linestyle":
 RESAMPLED: dict[str, Any] = {"color": COLOURS["yellow"], "marker": "v", "linestyle": "--"}
 
 
+POOL_ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
+    "bootstrap": ("bootstrap", RESAMPLED),
+    "interval": ("kl_interval", MORE),
+    "bonmeter": ("estimate_kl", OURS),
+    "textbook": ("plug-in", TEXTBOOK),
+}
+
+
 class Panel(NamedTuple):
     """Labels of the axis, and each route's name and line."""
 
@@ -124,16 +132,13 @@ DRAWN: dict[str, Panel] = {
         "certified KL, one $n$",
         {"textbook": ("50 digits", TEXTBOOK), "bonmeter": ("certify", OURS)},
     ),
-    "candidates": Panel(
-        "candidates $N$",
-        "KL from one pool, 7 values of $n$",
-        {
-            "bootstrap": ("bootstrap", RESAMPLED),
-            "interval": ("kl_interval", MORE),
-            "bonmeter": ("estimate_kl", OURS),
-            "textbook": ("plug-in", TEXTBOOK),
-        },
+    "certified values of n": Panel(
+        "values of $n$",
+        "certified KL, 1000 outcomes",
+        {"textbook": ("50 digits", TEXTBOOK), "bonmeter": ("certify", OURS)},
     ),
+    "candidates": Panel("candidates $N$", "KL from one pool, 7 values of $n$", POOL_ROUTES),
+    "values of n of a pool": Panel("values of $n$", "KL from 20,000 candidates", POOL_ROUTES),
     "prompts": Panel(
         "prompts of 64 candidates",
         "a log of candidates",
@@ -166,8 +171,8 @@ def draw_panel(axes: Axes, table: pd.DataFrame, panel: Panel) -> None:
 
 def draw() -> None:
     table = pd.read_csv(FIGURE.with_suffix(".csv"))
-    with new_figure([FIGURE.with_suffix(".svg"), FIGURE.with_suffix(".png")], "double", 5.4) as fig:
-        grid = fig.subplots(3, 2)
+    with new_figure([FIGURE.with_suffix(".svg"), FIGURE.with_suffix(".png")], "double", 7.2) as fig:
+        grid = fig.subplots(4, 2)
         for axes, (name, panel) in zip(grid.flat, DRAWN.items(), strict=True):
             draw_panel(axes, table[table["panel"] == name], panel)
         for axes in grid[:, 0]:

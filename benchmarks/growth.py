@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.peers import Pool, plug_in_kl, plug_in_reward, plug_in_win_rate
 from benchmarks.routes import (
@@ -40,6 +41,8 @@ RESAMPLES = 1000
 POOL_SIZE = 64
 POWERS = 2 ** np.arange(7)
 """1 to 64."""
+VALUES_OF_N = (1, 10, 100, 1000, 10_000)
+Orders = NDArray[np.int_]
 
 
 class Point(NamedTuple):
@@ -72,7 +75,7 @@ def by_values_of_n() -> Iterator[Point]:
     """The KL of a million outcomes."""
     responses = log_normal(10**6)
     p = np.exp(responses[0])
-    for size in (1, 10, 100, 1000, 10_000):
+    for size in VALUES_OF_N:
         yield Point(size, "bonmeter", 1, cpu_seconds(3, bonmeter_kl, responses, grid_of(size)))
         yield textbook(size, p, p.size, size)
 
@@ -93,33 +96,67 @@ def by_certified_outcomes() -> Iterator[Point]:
         yield Point(size, "textbook", 1, cpu_seconds(often, textbook_kl_in_50_digits, p, 1000))
 
 
+def by_certified_values_of_n() -> Iterator[Point]:
+    """The same of a thousand outcomes."""
+    policy = Policy(*log_normal(1000))
+    p = policy.mass.tolist()
+    for size in VALUES_OF_N:
+        timed = min(size, 1000)
+        for route, enclose in (("bonmeter", certified), ("textbook", in_50_digits)):
+            often = 3 if timed < 1000 else 1
+            given = policy if route == "bonmeter" else p
+            seconds = cpu_seconds(often, enclose, given, grid_of(timed).tolist())
+            yield Point(size, route, timed / size, seconds * size / timed)
+
+
+def certified(policy: Policy, grid: list[float]) -> None:
+    for n in grid:
+        certify("kl", policy, n)
+
+
+def in_50_digits(p: list[float], grid: list[float]) -> None:
+    for n in grid:
+        textbook_kl_in_50_digits(p, n)
+
+
 def by_candidates() -> Iterator[Point]:
     """The KL of one prompt from its pool, at n = 1, 2, 4, ..., 64."""
     for size in (10**k for k in range(2, 7)):
-        log_prob, reward, response = scored(np.random.default_rng(SEED), size)
-        pool = Pool(log_prob, reward, response.astype(float))
-        often = repeats(size, 10**4)
-        for route, estimate in (("bonmeter", estimate_kl), ("interval", kl_interval)):
-            yield Point(size, route, 1, cpu_seconds(often, from_pool, estimate, pool))
-        yield Point(size, "textbook", 1, cpu_seconds(often, plug_in, pool))
-        timed = int(np.clip(10**7 // size, 3, RESAMPLES))
-        seconds = cpu_seconds(1, bootstrap, pool, timed) * RESAMPLES / timed
-        yield Point(size, "bootstrap", timed / RESAMPLES, seconds)
+        yield from of_pool(size, size, POWERS)
 
 
-def from_pool(estimate: Callable[..., object], pool: Pool) -> None:
-    estimate(pool.log_prob, pool.reward, POWERS, response=pool.response)
+def by_values_of_n_of_a_pool() -> Iterator[Point]:
+    """The KL of one prompt from its 20,000 candidates, at n spread evenly up to half of them."""
+    for size in VALUES_OF_N:
+        yield from of_pool(size, 20_000, np.linspace(10_000, 1, size).round().astype(int))
 
 
-def plug_in(pool: Pool) -> list[float]:
-    return [plug_in_kl(pool, n) for n in POWERS.tolist()]
+def of_pool(size: int, candidates: int, n: Orders) -> Iterator[Point]:
+    log_prob, reward, response = scored(np.random.default_rng(SEED), candidates)
+    pool = Pool(log_prob, reward, response.astype(float))
+    work = candidates * n.size
+    often = repeats(work, 10**5)
+    for route, estimate in (("bonmeter", estimate_kl), ("interval", kl_interval)):
+        yield Point(size, route, 1, cpu_seconds(often, from_pool, estimate, pool, n))
+    yield Point(size, "textbook", 1, cpu_seconds(often, plug_in, pool, n))
+    timed = int(np.clip(10**8 // work, 3, RESAMPLES))
+    seconds = cpu_seconds(1, bootstrap, pool, n, timed) * RESAMPLES / timed
+    yield Point(size, "bootstrap", timed / RESAMPLES, seconds)
 
 
-def bootstrap(pool: Pool, resamples: int) -> None:
+def from_pool(estimate: Callable[..., object], pool: Pool, n: Orders) -> None:
+    estimate(pool.log_prob, pool.reward, n, response=pool.response)
+
+
+def plug_in(pool: Pool, n: Orders) -> list[float]:
+    return [plug_in_kl(pool, k) for k in n.tolist()]
+
+
+def bootstrap(pool: Pool, n: Orders, resamples: int) -> None:
     rng = np.random.default_rng(SEED)
     for _ in range(resamples):
         drawn = rng.integers(0, pool.reward.size, pool.reward.size)
-        plug_in(Pool(*(column[drawn] for column in pool)))
+        plug_in(Pool(*(column[drawn] for column in pool)), n)
 
 
 def by_prompts() -> Iterator[Point]:
@@ -158,7 +195,7 @@ def pool_of(rows: list[tuple[float, float]]) -> Pool:
 
 def by_policies() -> Iterator[Point]:
     """A full run of the tiny configuration with further policies, and one that makes nothing."""
-    for size in (7, 21, 63):
+    for size in (7, 70, 700):
         with tempfile.TemporaryDirectory() as folder:
             project = copy_project(Path(folder, "project"))
             configure(project, with_policies(size))
@@ -183,7 +220,9 @@ PANELS: dict[str, Callable[[], Iterator[Point]]] = {
     "outcomes": by_outcomes,
     "values of n": by_values_of_n,
     "certified outcomes": by_certified_outcomes,
+    "certified values of n": by_certified_values_of_n,
     "candidates": by_candidates,
+    "values of n of a pool": by_values_of_n_of_a_pool,
     "prompts": by_prompts,
     "policies": by_policies,
 }
