@@ -104,7 +104,7 @@ def continuous_renyi_2(best: BestOfN) -> arb:
 
 
 def expected_estimator(best: BestOfN) -> arb:
-    return dot(best.pmf, (estimator(best, i) for i in range(len(best.pmf))))
+    return dot(best.pmf, best.once(estimators))
 
 
 def expected_estimator_gap(best: BestOfN) -> arb:
@@ -113,6 +113,13 @@ def expected_estimator_gap(best: BestOfN) -> arb:
 
 def estimator_at_top(best: BestOfN) -> arb:
     return estimator(best, -1)
+
+
+def estimators(best: BestOfN) -> list[arb]:
+    """Of each outcome, computed once for those of equal mass."""
+    log_mass = best.masses.log_mass
+    of_mass = {x: estimator(best, i) for x, i in {x: i for i, x in enumerate(log_mass)}.items()}
+    return [of_mass[x] for x in log_mass]
 
 
 def estimator(best: BestOfN, i: int) -> arb:
