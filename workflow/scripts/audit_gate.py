@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bonmeter.policies.listed import Policy
-from replication.audit.claims import InequalityCheck, load_claims
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import load_claims
 from replication.audit.cross_check import (
     KEPT_DIGITS,
     check_cells,

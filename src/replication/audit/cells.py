@@ -18,7 +18,7 @@ from bonmeter.certified.balls import BallPolicy
 from bonmeter.certified.decide import Verdict, decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 from replication.audit.floats import decide_in_floats
 from replication.pipeline.digits import claimed, enclosure, outward
 

@@ -13,7 +13,7 @@ import pandas as pd
 from bonmeter.certified.decide import certify
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 
 __all__ = ["check_cells", "check_exact", "check_normalised", "check_same"]
 
