@@ -200,7 +200,8 @@ def power_term(alpha: float, log_ratio: FloatArray) -> FloatArray:
     if near.all():
         return _series(alpha, t)
     if alpha < 0.5:
-        term = (np.expm1(t) - t * exprel(alpha * t)) / (1 - alpha)
+        slope = t * exprel(alpha * t) if alpha else t
+        term = (np.expm1(t) - slope) / (1 - alpha)
     else:
         t = np.maximum(t, -700.0)  # further down the value has reached 1/alpha
         term = (np.exp(t) * (t * exprel((alpha - 1) * t) - 1) + 1) / alpha
