@@ -123,14 +123,24 @@ class BestOfN:
     @cached_property
     def excess(self) -> list[arb]:
         """pi_i/(p_i F_i^(n-1)) - 1 = (1 - (F_{i-1}/F_i)^(n-1)) F_{i-1}/p_i."""
-        terms = zip(self.masses.step, self.masses.below_ratio, strict=True)
-        return [ZERO, *((-self.kappa * s).expm1() * -ratio for s, ratio in terms)]
+        terms = zip(self.half_drop, self.masses.below_ratio, strict=True)
+        return [ZERO, *(-h * (h + 2) * ratio for h, ratio in terms)]
+
+    @cached_property
+    def half_drop(self) -> list[arb]:
+        """(F_{i-1}/F_i)^((n-1)/2) - 1, from the second outcome on."""
+        half = -self.kappa / 2
+        return [(half * s).expm1() for s in self.masses.step]
+
+    @cached_property
+    def ratio(self) -> list[arb]:
+        """pi_i/p_i."""
+        return [f * (ONE + e) for f, e in zip(self.power, self.excess, strict=True)]
 
     @cached_property
     def pmf(self) -> list[arb]:
         """pi_i = F_i^n - F_{i-1}^n."""
-        terms = zip(self.masses.mass, self.power, self.excess, strict=True)
-        return [p * f * (ONE + e) for p, f, e in terms]
+        return list(map(mul, self.masses.mass, self.ratio))
 
     @cached_property
     def log_ratio(self) -> list[arb]:

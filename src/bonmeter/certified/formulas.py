@@ -63,18 +63,19 @@ def _advantage(best: BestOfN) -> arb:
     """W - 1/2 = sum over all but the top outcome of (F - F^n) (p + p of the next)/2, all >= 0."""
     mass, cdf = best.masses.mass, best.masses.cdf
     steps = (p + q for p, q in pairwise(mass))
-    lags = (-f * (best.kappa * x).expm1() for f, x in zip(cdf, best.masses.log_cdf, strict=True))
+    lags = (f - f * power for f, power in zip(cdf, best.power, strict=True))
     return dot(steps, lags) / 2
 
 
 def chi_squared(best: BestOfN) -> arb:
-    excess = [x.expm1() for x in best.log_ratio]
+    excess = [r - ONE for r in best.ratio]
     return dot(best.masses.mass, map(mul, excess, excess))
 
 
 def forward_kl(best: BestOfN) -> arb:
     """Sum of p (r - 1 - log r): its first two terms add to 0."""
-    return dot(best.masses.mass, (x.expm1() - x for x in best.log_ratio))
+    terms = (r - ONE - x for r, x in zip(best.ratio, best.log_ratio, strict=True))
+    return dot(best.masses.mass, terms)
 
 
 def renyi_half(best: BestOfN) -> arb:
@@ -215,8 +216,7 @@ def _curvature_bound(best: BestOfN, constant: arb) -> arb:
 
 def square_root(best: BestOfN) -> arb:
     """Sum of p/6 n F^(n-1) (1 - (F_below/F)^((n-1)/2))^2."""
-    lags = [ONE, *((-best.kappa * s / 2).expm1() for s in best.masses.step)]
-    terms = zip(best.masses.mass, best.power, lags, strict=True)
+    terms = zip(best.masses.mass, best.power, [ONE, *best.half_drop], strict=True)
     return best.n / 6 * sum((p * f * lag * lag for p, f, lag in terms), ZERO)
 
 

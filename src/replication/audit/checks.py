@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cache, cached_property
 
 from bonmeter.bounds.inequalities import EXAMPLES, PROVED, Inequality
+from bonmeter.bounds.quantities import quantity
 
 __all__ = ["InequalityCheck"]
 
@@ -69,5 +70,6 @@ class InequalityCheck:
 
 @cache
 def _is_proved(inequality: str, n: float) -> bool:
-    """Asked again for each policy."""
-    return STATEMENTS[inequality].in_domain(n)
+    """Asked again for each policy, of n that are valid."""
+    sides = STATEMENTS[inequality]
+    return all(bool(quantity(side).domain.holds(n)) for side in (sides.lhs, sides.rhs))

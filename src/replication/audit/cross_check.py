@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bonmeter.certified.decide import certify
+from bonmeter.certified.balls import BallPolicy
+from bonmeter.certified.decide import enclose
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from replication.audit.checks import InequalityCheck
@@ -56,10 +57,11 @@ def check_exact(name: str, policy: Policy, exact: pd.DataFrame) -> Iterator[str]
         >>> list(check_exact("binary", Policy.from_probabilities([0.5, 0.5]), table))
         ['binary, n = 2: kl is 0.14: expected 0.130812']
     """
+    balls, columns = BallPolicy(policy), ("kl", "win_rate")
     for row in np.unique(np.linspace(0, len(exact) - 1, TRIED + 1).astype(int))[-TRIED:]:
         n = float(exact.n.iloc[row])
-        for column in ("kl", "win_rate"):
-            value, proved = float(exact[column].iloc[row]), certify(column, policy, n)
+        for column, proved in enclose(balls, n, columns).items():
+            value = float(exact[column].iloc[row])
             slack = ROUNDING * max(1.0, abs(proved.upper_float))
             if not proved.lower_float - slack <= value <= proved.upper_float + slack:
                 yield f"{name}, n = {n:g}: {column} is {value:g}: expected {proved.lower_float:.6g}"
