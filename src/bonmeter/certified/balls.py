@@ -133,20 +133,21 @@ class BestOfN:
         return [(half * s).expm1() for s in self.masses.step]
 
     @cached_property
-    def ratio(self) -> list[arb]:
-        """pi_i/p_i."""
-        return [f * (ONE + e) for f, e in zip(self.power, self.excess, strict=True)]
-
-    @cached_property
     def pmf(self) -> list[arb]:
         """pi_i = F_i^n - F_{i-1}^n."""
-        return list(map(mul, self.masses.mass, self.ratio))
+        terms = zip(self.masses.mass, self.power, self.excess, strict=True)
+        return [p * f * (ONE + e) for p, f, e in terms]
 
     @cached_property
     def log_ratio(self) -> list[arb]:
         """log(pi_i/p_i)."""
         terms = zip(self.masses.log_cdf, self.excess, strict=True)
         return [self.kappa * x + e.log1p() for x, e in terms]
+
+    @cached_property
+    def relative_change(self) -> list[arb]:
+        """pi_i/p_i - 1."""
+        return [x.expm1() for x in self.log_ratio]
 
     @cached_property
     def curvature(self) -> list[arb]:

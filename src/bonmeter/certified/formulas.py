@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from operator import mul
+from operator import mul, sub
 
 from flint import arb
 
@@ -63,19 +63,17 @@ def _advantage(best: BestOfN) -> arb:
     """W - 1/2 = sum over all but the top outcome of (F - F^n) (p + p of the next)/2, all >= 0."""
     mass, cdf = best.masses.mass, best.masses.cdf
     steps = (p + q for p, q in pairwise(mass))
-    lags = (f - f * power for f, power in zip(cdf, best.power, strict=True))
+    lags = (-f * (best.kappa * x).expm1() for f, x in zip(cdf, best.masses.log_cdf, strict=True))
     return dot(steps, lags) / 2
 
 
 def chi_squared(best: BestOfN) -> arb:
-    excess = [r - ONE for r in best.ratio]
-    return dot(best.masses.mass, map(mul, excess, excess))
+    return dot(best.masses.mass, map(mul, best.relative_change, best.relative_change))
 
 
 def forward_kl(best: BestOfN) -> arb:
     """Sum of p (r - 1 - log r): its first two terms add to 0."""
-    terms = (r - ONE - x for r, x in zip(best.ratio, best.log_ratio, strict=True))
-    return dot(best.masses.mass, terms)
+    return dot(best.masses.mass, map(sub, best.relative_change, best.log_ratio))
 
 
 def renyi_half(best: BestOfN) -> arb:

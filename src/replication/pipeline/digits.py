@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DECIMALS", "DIGITS", "claimed", "enclosure", "outward"]
+__all__ = ["DECIMALS", "DIGITS", "NEAREST", "claimed", "enclosure", "outward"]
 
 DIGITS = 10
 """Significant digits of a result; the library computes 12."""
