@@ -35,7 +35,7 @@ LARGEST_ALPHA = 20.0
 
 SMALLEST_MERGED = 0.25
 """From this alpha on, p (pi/p)^alpha is negligible where F^(n-1) vanishes in float64: it is below
-1e-80, and its sum is at least n^(alpha-1), for pi is at most n p."""
+1e-79, and its sum is at least n^(alpha-1), for pi is at most n p."""
 
 
 def chi_squared(policy: Policy, n: ArrayLike) -> FloatArray:
