@@ -50,9 +50,7 @@ DEFINITIONS = {
 }
 # Statements, sources and the like only concern the audit: editing them rechecks nothing.
 CHECKS = {
-    claim.id: asdict(claim.check)
-    for claim in CLAIMS
-    if isinstance(claim.check, InequalityCheck)
+    claim.id: asdict(claim.check) for claim in CLAIMS if isinstance(claim.check, InequalityCheck)
 }
 
 PROMPTS = list(LLM.prompts)
