@@ -21,6 +21,7 @@ from bonmeter.exact.divergences import (
     renyi,
 )
 from bonmeter.exact.values import analytical_kl, exact_kl
+from bonmeter.numerics.kernels import log_mean_density
 from bonmeter.policies.listed import Policy
 
 N = (1 + 2.0**-30, 1.5, 2, 3, 10, 4321.5, 1e6, 1e12)
@@ -184,3 +185,16 @@ def test_bad_n(n: ArrayLike) -> None:
     for call in calls:
         with pytest.raises(ValueError, match=r"^n.* = .*: expected a real number from 1 to 1e12"):
             call()
+
+
+@pytest.mark.parametrize("n", [1 + 2.0**-30, 3, 1e4, 1e12])
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 1, 2, 20])
+def test_many_outcomes_are_summed_as_if_one_by_one(alpha: float, n: float) -> None:
+    """Nodes stand for most of them, and those that best-of-n never selects are merged."""
+    policy = Policy(np.random.default_rng(0).normal(size=200_000), np.arange(200_000))
+    t = log_mean_density(n - 1, policy.log_step, policy.log_cdf)
+    mean = float(np.sum(policy.mass * power_term(alpha, t)))
+    moment = np.log(np.sum(policy.mass * np.exp(alpha * t))) / (alpha - 1) if alpha != 1 else mean
+    excess = alpha * (alpha - 1) * mean
+    expected = np.log1p(excess) / (alpha - 1) if alpha != 1 and excess > -0.5 else moment
+    assert float(renyi(policy, n, alpha)) == pytest.approx(float(expected), rel=1e-11)

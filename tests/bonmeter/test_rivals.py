@@ -25,6 +25,7 @@ Density = Callable[[mp.mpf], mp.mpf]
 MASS = (0.3, 0.05, 0.4, 0.25)
 POLICY = Policy.from_probabilities(MASS)
 FINE = Policy.from_probabilities(np.ones(50_000))
+FINEST = Policy.from_probabilities(np.ones(10**5))
 STAIRCASE = Policy.from_probabilities([0.9, 0.09, 0.009, 0.0009, 0.0001])
 
 
@@ -117,6 +118,15 @@ def test_top_k(n: int, k: int) -> None:
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (3, 1), (3, 2), (5, 3), (6, 2)])
 def test_top_k_of_a_policy_by_enumeration(n: int, k: int) -> None:
     assert_outcomes(top_k(n, k, POLICY), selection(n, lambda draws: among_best(draws, k)))
+
+
+@pytest.mark.parametrize("n", [9, 60, 1000])
+def test_top_k_of_many_outcomes_is_that_without_atoms(n: int) -> None:
+    """Whether the binomial law is summed (up to k = 8) or the beta function is asked."""
+    k = np.array([1, 2, 8, 9])
+    found, limit = top_k(n, k, FINEST), top_k(n, k)
+    np.testing.assert_allclose(found.win_rate, limit.win_rate, rtol=2e-7)
+    np.testing.assert_allclose(found.kl, limit.kl, rtol=2e-5, atol=1e-15)
 
 
 @pytest.mark.parametrize(("n", "temperature"), [(2, 0.05), (2, 0.5), (2, 10.0)])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from bonmeter.certified.decide import decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD, Cell, check_policy
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
 RNG = np.random.default_rng(3)
@@ -96,9 +98,9 @@ def test_too_large_a_policy_is_checked_by_floats() -> None:
 def test_checks_keep_to_their_policies_domain_and_n() -> None:
     sharp = ALL["sharp_win_rate_gap"]
     checks = {
-        "elsewhere": sharp.model_copy(update={"policies": ("binary",)}),
+        "elsewhere": replace(sharp, policies=("binary",)),
         "domain": sharp,
-        "beyond": sharp.model_copy(update={"n": (2.5,), "extrapolate": True}),
+        "beyond": replace(sharp, n=(2.5,), extrapolate=True),
     }
     cells = check_policy("zipf", POLICIES["zipf"], checks, [2.5, 4], values("zipf", [3]), 10**4)
     found = [(cell.claim, cell.n, cell.verdict) for cell in cells]

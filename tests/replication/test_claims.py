@@ -7,7 +7,8 @@ import pytest
 
 from bonmeter.bounds.inequalities import PROVED
 from bonmeter.bounds.quantities import in_domain
-from replication.audit.claims import Claim, FunctionCheck, InequalityCheck, load_claims
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import Claim, FunctionCheck, load_claims
 from replication.audit.function_checks import CHECKS
 from tests.runs import ROOT
 

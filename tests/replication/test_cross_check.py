@@ -9,7 +9,7 @@ import pytest
 from bonmeter.bounds.evaluate import float_quantities
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import check_policy
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 from replication.audit.cross_check import check_cells, check_exact, check_normalised, check_same
 
 POLICY = Policy.from_probabilities([0.5, 0.3, 0.2])

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from decimal import ROUND_FLOOR, Decimal
+
 import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from replication.pipeline.digits import DECIMALS, DIGITS, claimed, enclosure, outward
+from replication.pipeline.digits import DECIMALS, DIGITS, NEAREST, claimed, enclosure, outward
 
 NUMBERS = st.floats(-1e300, 1e300)
 
@@ -24,6 +26,27 @@ def test_rounding_keeps_the_digits_claimed_and_is_done_once(value: float) -> Non
     assert abs(once - value) <= 0.57 * 10.0 ** (1 - DIGITS) * abs(value) + 5e-324
     assert rounded(once) == once
     assert not np.signbit(rounded(-0.0))
+
+
+def in_decimals(value: float) -> float:
+    """The rule itself, one number at a time in decimal arithmetic."""
+    place = Decimal(value).adjusted() - DIGITS + 1
+    units = (Decimal(value).scaleb(-place) + NEAREST).to_integral_value(ROUND_FLOOR)
+    return float(units.scaleb(place)) + 0.0
+
+
+def test_a_column_is_rounded_as_its_entries_also_next_to_jumps_and_powers_of_ten() -> None:
+    rng = np.random.default_rng(0)
+    jumps = (rng.integers(10**9, 10**10, 2000) + 1 - float(NEAREST)) * 1e-14
+    column = np.concatenate(
+        [
+            jumps * (1 + np.finfo(float).eps * rng.integers(-3, 4, jumps.size)),
+            10.0 ** rng.integers(-300, 300, 500) * (1 - 1e-16 * rng.integers(0, 3, 500)),
+            rng.normal(size=2000) * 10.0 ** rng.integers(-300, 300, 2000),
+        ]
+    )
+    expected = [in_decimals(value) for value in column.tolist()]
+    assert claimed({"a": column})["a"].tolist() == expected
 
 
 def test_neighbours_become_one_number() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from replication.audit.claims import Claim, InequalityCheck
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import Claim
 from replication.audit.verdicts import audit_claims
 from replication.pipeline.io import write_table
 from workflow.scripts.checks import check_bounds
@@ -29,7 +31,7 @@ def cells_of(name: str, folder: Path) -> pd.DataFrame:
         {key: np.asarray(column, dtype=float) for key, column in TABLES[name].items()}, policy
     )
     compute_exact(policy, {exact: [2.0, 3.0]})
-    check_bounds(name, policy, [2.0, 3.0], {"c": FALSE.model_dump()}, [2.0], 100, checks)
+    check_bounds(name, policy, [2.0, 3.0], {"c": asdict(FALSE)}, [2.0], 100, checks)
     return pd.read_parquet(checks).assign(policy=name)
 
 

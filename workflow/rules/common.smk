@@ -3,13 +3,15 @@
 import os
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.utils import update_config
 
 ROOT = Path(workflow.current_basedir).parents[1]  # not where a workflow that uses this one lies
 
-from replication.audit.claims import InequalityCheck, load_claims, reject_unknown
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import load_claims, reject_unknown
 from replication.llm.settings import load_settings
 from replication.pipeline.config import validate_config
 from replication.pipeline.grid import integer_grid, real_grid
@@ -48,9 +50,7 @@ DEFINITIONS = {
 }
 # Statements, sources and the like only concern the audit: editing them rechecks nothing.
 CHECKS = {
-    claim.id: claim.check.model_dump()
-    for claim in CLAIMS
-    if isinstance(claim.check, InequalityCheck)
+    claim.id: asdict(claim.check) for claim in CLAIMS if isinstance(claim.check, InequalityCheck)
 }
 
 PROMPTS = list(LLM.prompts)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 from replication.pipeline.io import write_table
 from replication.pipeline.job import job
 from replication.studies.adversary import Attack, attack, attack_one_outcome
@@ -29,7 +29,7 @@ def search(
     """Attack the inequalities of a chunk, the square-root bound on one outcome among all of them.
 
     Args:
-        checks: id of a claim -> fields of `replication.audit.claims.InequalityCheck`.
+        checks: id of a claim -> fields of `replication.audit.checks.InequalityCheck`.
         evaluations: margins to compute for each.
         seed: seed of each search.
         chunk: which, from 1.

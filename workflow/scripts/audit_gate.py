@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bonmeter.policies.listed import Policy
-from replication.audit.claims import InequalityCheck, load_claims
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import load_claims
 from replication.audit.cross_check import (
     KEPT_DIGITS,
     check_cells,
@@ -18,7 +19,7 @@ from replication.audit.cross_check import (
 from replication.audit.findings import NOT_STUDIED
 from replication.audit.tables import Tables, load_tables
 from replication.audit.verdicts import audit_claims, disagreements
-from replication.pipeline.io import atomic_path, read_frame
+from replication.pipeline.io import atomic_path, read_frame, read_table
 from replication.pipeline.job import job
 from replication.pipeline.manifest import folder_beside
 from replication.pipeline.verify import damaged, read_entries, upstream
@@ -81,10 +82,10 @@ def contradictions(
     estimates = dict(list(evidence.tables["estimates"].groupby("policy")))
     cells = dict(list(evidence.cells.groupby("policy")))
     for name, path in policies.items():
-        responses = read_frame(path)
-        policy = Policy(responses.log_prob.to_numpy(), responses.reward.to_numpy())
+        responses = read_table(path)
+        policy = Policy(responses["log_prob"], responses["reward"])
         small = len(policy) <= certification["largest_policy"]
-        yield from check_normalised(name, responses.log_prob.to_numpy())
+        yield from check_normalised(name, responses["log_prob"])
         if small:
             yield from check_exact(name, policy, exact[name])
         certified_n = certification["n"] if small else ()

@@ -8,7 +8,7 @@ import numpy as np
 from bonmeter.bounds.evaluate import float_quantities
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import Cell, check_policy
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 from replication.pipeline.digits import claimed
 from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job

@@ -61,8 +61,9 @@ def compute_exact(policy: str, grids: Mapping[str, Sequence[float]]) -> None:
         grids: the tables to write, with the n of each; all are computed together.
     """
     responses = read_table(policy)
+    order = np.argsort(responses["reward"], kind="stable")  # once, for all that sort by it
     n = np.concatenate([np.asarray(grid, dtype=np.float64) for grid in grids.values()])
-    values = {"n": n} | _values(responses["log_prob"], responses["reward"], n)
+    values = {"n": n} | _values(responses["log_prob"][order], responses["reward"][order], n)
     starts = np.cumsum([0, *map(len, grids.values())]).tolist()
     for output, rows in zip(grids, map(slice, starts, starts[1:]), strict=False):
         table = {name: column[rows] for name, column in values.items()}

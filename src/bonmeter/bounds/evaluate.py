@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bonmeter.bounds.formulas import FORMULAS
-from bonmeter.bounds.quantities import QUANTITIES, bounds_on, in_domain
+from bonmeter.bounds.quantities import QUANTITIES, bounds_on, quantity
 from bonmeter.numerics.validation import FloatArray, as_n
 from bonmeter.policies.listed import Policy, require_outcomes
 
@@ -92,8 +94,8 @@ def float_quantities(
         {'sharp_win_rate_gap': array([0.04166667,        nan])}
     """
     n = as_n(n)
-    require_outcomes(policy)
-    return {name: _on_domain(name, policy, n) for name in names}
+    shared = cast(Policy, _SharedSums(require_outcomes(policy)))
+    return {name: _on_domain(name, shared, n) for name in names}
 
 
 def error_scale(name: str, values: FloatArray, policy: Policy, n: FloatArray) -> FloatArray:
@@ -117,8 +119,19 @@ def error_scale(name: str, values: FloatArray, policy: Policy, n: FloatArray) ->
     return np.abs(values)
 
 
+class _SharedSums:
+    """A policy that sums a term at an n once: many quantities rest on the win-rate gap."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.sum_over_outcomes = cache(policy.sum_over_outcomes)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._policy, name)
+
+
 def _on_domain(name: str, policy: Policy, n: FloatArray) -> FloatArray:
-    proved = np.array([in_domain(name, value) for value in n.ravel().tolist()], dtype=bool)
+    proved = quantity(name).domain.holds(n.ravel())
     values = np.full(proved.shape, np.nan)
     values[proved] = FORMULAS[name](policy, n.ravel()[proved])
     return values.reshape(n.shape)

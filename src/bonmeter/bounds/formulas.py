@@ -14,7 +14,7 @@ from bonmeter.exact import divergences, estimator, values
 from bonmeter.exact.tradeoff import tilt_with_advantage, tilted_tradeoff
 from bonmeter.exact.values import sum_over_outcomes
 from bonmeter.numerics.intervals import SMALLEST_ACCURATE
-from bonmeter.numerics.kernels import log_mean_density, relative_entropy_term
+from bonmeter.numerics.kernels import relative_entropy_term
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 
@@ -226,13 +226,13 @@ def _square_root_term(
 def log_step(policy: Policy, n: FloatArray) -> FloatArray:
     """Summed outcome by outcome: the minimum is not smooth, as `sum_over_outcomes` wants it."""
     square = np.minimum(policy.log_step, 1e3) ** 2 / 24  # beyond, the formula is the minimum
-    return np.array(
-        [
-            np.exp(policy.log_mass + log_mean_density(each - 1, policy.log_step, policy.log_cdf))
-            @ np.minimum(values.analytical_kl(each), (each - 1) ** 2 * square)
-            for each in n.tolist()
-        ]
-    )
+
+    def mean(n: float) -> float:
+        at = policy.selected(n)
+        pi = values.pmf(n, policy.log_mass[at], policy.log_cdf[at], policy.log_step[at])
+        return float(pi @ np.minimum(values.analytical_kl(n), (n - 1) ** 2 * square[at]))
+
+    return np.array([mean(each) for each in n.tolist()])
 
 
 def theorem_5_4_renyi(policy: Policy, n: FloatArray) -> FloatArray:

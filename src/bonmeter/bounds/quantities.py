@@ -7,7 +7,7 @@ A quantity is a number that depends on a policy and n. Its float64 function has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bonmeter.numerics.validation import as_scalar_n
 
@@ -15,17 +15,17 @@ __all__ = ["QUANTITIES", "Domain", "Quantity", "bounds_on", "in_domain", "quanti
 
 
 class Domain(NamedTuple):
-    """The n for which a statement is proved."""
+    """The n for which a statement is proved: `holds` takes one n or an array of them."""
 
     text: str
-    holds: Callable[[float], bool]
+    holds: Callable[[Any], Any]
 
 
-REAL = Domain("real n >= 1", lambda n: True)
-FROM_2 = Domain("n = 1 or real n >= 2", lambda n: n == 1 or n >= 2)
+REAL = Domain("real n >= 1", lambda n: n >= 1)
+FROM_2 = Domain("n = 1 or real n >= 2", lambda n: (n == 1) | (n >= 2))
 ABOVE_2 = Domain("real n > 2", lambda n: n > 2)
-FROM_2_TO_3 = Domain("real n in [2, 3]", lambda n: 2 <= n <= 3)
-OUTSIDE_2_3 = Domain("real n in [1, 2] or n >= 3", lambda n: n <= 2 or n >= 3)
+FROM_2_TO_3 = Domain("real n in [2, 3]", lambda n: (n >= 2) & (n <= 3))
+OUTSIDE_2_3 = Domain("real n in [1, 2] or n >= 3", lambda n: (n <= 2) | (n >= 3))
 
 
 class Quantity(NamedTuple):
@@ -223,7 +223,7 @@ def in_domain(name: str, n: float) -> bool:
         >>> in_domain("sharp_win_rate_gap", 2.5), in_domain("sharp_win_rate_gap", 3)
         (False, True)
     """
-    return quantity(name).domain.holds(as_scalar_n(n))
+    return bool(quantity(name).domain.holds(as_scalar_n(n)))
 
 
 def bounds_on(gap: str) -> list[str]:

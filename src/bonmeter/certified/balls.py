@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import accumulate, pairwise
 from operator import mul
+from typing import TypeVar, cast
 
 import numpy as np
 from flint import arb, ctx
@@ -19,6 +20,8 @@ from bonmeter.numerics.validation import reject_entries
 from bonmeter.policies.listed import Policy
 
 __all__ = ["HALF", "ONE", "ZERO", "BallPolicy", "BestOfN", "Masses", "dot", "narrowest"]
+
+Value = TypeVar("Value")
 
 LOWEST_LOG_MASS = -1e7
 """Enclosures are exact fractions: below this their denominators would fill the memory."""
@@ -61,6 +64,7 @@ class Masses:
     """
 
     def __init__(self, log_mass: list[float]) -> None:
+        self.log_mass = log_mass
         # with the largest weight exactly 1, one outcome has mass exactly 1
         max_log_mass = max(log_mass)
         largest = arb(max_log_mass)
@@ -103,13 +107,13 @@ class BestOfN:
         self.masses = masses
         self.n = arb(n)
         self.kappa = self.n - 1
-        self._values: dict[Callable[[BestOfN], arb], arb] = {}
+        self._values: dict[Callable[[BestOfN], object], object] = {}
 
-    def once(self, formula: Callable[[BestOfN], arb]) -> arb:
-        """The ball of a formula, computed once."""
+    def once(self, formula: Callable[[BestOfN], Value]) -> Value:
+        """The value of a formula, a ball or several, computed once."""
         if formula not in self._values:
             self._values[formula] = formula(self)
-        return self._values[formula]
+        return cast(Value, self._values[formula])
 
     @cached_property
     def power(self) -> list[arb]:
@@ -119,8 +123,14 @@ class BestOfN:
     @cached_property
     def excess(self) -> list[arb]:
         """pi_i/(p_i F_i^(n-1)) - 1 = (1 - (F_{i-1}/F_i)^(n-1)) F_{i-1}/p_i."""
-        terms = zip(self.masses.step, self.masses.below_ratio, strict=True)
-        return [ZERO, *((-self.kappa * s).expm1() * -ratio for s, ratio in terms)]
+        terms = zip(self.half_drop, self.masses.below_ratio, strict=True)
+        return [ZERO, *(-h * (h + 2) * ratio for h, ratio in terms)]
+
+    @cached_property
+    def half_drop(self) -> list[arb]:
+        """(F_{i-1}/F_i)^((n-1)/2) - 1, from the second outcome on."""
+        half = -self.kappa / 2
+        return [(half * s).expm1() for s in self.masses.step]
 
     @cached_property
     def pmf(self) -> list[arb]:
@@ -133,6 +143,11 @@ class BestOfN:
         """log(pi_i/p_i)."""
         terms = zip(self.masses.log_cdf, self.excess, strict=True)
         return [self.kappa * x + e.log1p() for x, e in terms]
+
+    @cached_property
+    def relative_change(self) -> list[arb]:
+        """pi_i/p_i - 1."""
+        return [x.expm1() for x in self.log_ratio]
 
     @cached_property
     def curvature(self) -> list[arb]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from operator import mul
+from operator import mul, sub
 
 from flint import arb
 
@@ -68,13 +68,12 @@ def _advantage(best: BestOfN) -> arb:
 
 
 def chi_squared(best: BestOfN) -> arb:
-    excess = [x.expm1() for x in best.log_ratio]
-    return dot(best.masses.mass, map(mul, excess, excess))
+    return dot(best.masses.mass, map(mul, best.relative_change, best.relative_change))
 
 
 def forward_kl(best: BestOfN) -> arb:
     """Sum of p (r - 1 - log r): its first two terms add to 0."""
-    return dot(best.masses.mass, (x.expm1() - x for x in best.log_ratio))
+    return dot(best.masses.mass, map(sub, best.relative_change, best.log_ratio))
 
 
 def renyi_half(best: BestOfN) -> arb:
@@ -104,7 +103,7 @@ def continuous_renyi_2(best: BestOfN) -> arb:
 
 
 def expected_estimator(best: BestOfN) -> arb:
-    return dot(best.pmf, (estimator(best, i) for i in range(len(best.pmf))))
+    return dot(best.pmf, best.once(estimators))
 
 
 def expected_estimator_gap(best: BestOfN) -> arb:
@@ -113,6 +112,13 @@ def expected_estimator_gap(best: BestOfN) -> arb:
 
 def estimator_at_top(best: BestOfN) -> arb:
     return estimator(best, -1)
+
+
+def estimators(best: BestOfN) -> list[arb]:
+    """Of each outcome, computed once for those of equal mass."""
+    log_mass = best.masses.log_mass
+    of_mass = {x: estimator(best, i) for x, i in {x: i for i, x in enumerate(log_mass)}.items()}
+    return [of_mass[x] for x in log_mass]
 
 
 def estimator(best: BestOfN, i: int) -> arb:
@@ -208,8 +214,7 @@ def _curvature_bound(best: BestOfN, constant: arb) -> arb:
 
 def square_root(best: BestOfN) -> arb:
     """Sum of p/6 n F^(n-1) (1 - (F_below/F)^((n-1)/2))^2."""
-    lags = [ONE, *((-best.kappa * s / 2).expm1() for s in best.masses.step)]
-    terms = zip(best.masses.mass, best.power, lags, strict=True)
+    terms = zip(best.masses.mass, best.power, [ONE, *best.half_drop], strict=True)
     return best.n / 6 * sum((p * f * lag * lag for p, f, lag in terms), ZERO)
 
 

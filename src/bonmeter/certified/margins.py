@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from flint import arb
 
 from bonmeter.certified.balls import ONE, BestOfN, dot
-from bonmeter.certified.formulas import analytical_kl, estimator, estimator_at_top
+from bonmeter.certified.formulas import analytical_kl, estimator_at_top, estimators
 
 __all__ = ["MARGINS"]
 
@@ -34,7 +34,7 @@ def top_saturation(best: BestOfN) -> arb:
 def estimator_excess(best: BestOfN) -> arb:
     """Mean of the estimator minus KL, without the top outcome's terms: they cancel."""
     top = best.once(estimator_at_top)
-    excess = (estimator(best, i) - top for i in range(len(best.pmf) - 1))
+    excess = (each - top for each in best.once(estimators)[:-1])
     return dot(best.pmf, excess) + best.once(gap_below_top)
 
 

@@ -8,16 +8,17 @@ of every policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
+from itertools import accumulate
+from math import factorial
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike
-from scipy.special import exprel, factorial, logsumexp
 
-from bonmeter.numerics.kernels import log_mean_density
+from bonmeter.exact.values import sum_over_outcomes
+from bonmeter.numerics.kernels import exprel, log_mean_density, polynomial
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policies.listed import Policy
+from bonmeter.policies.listed import Policy, Term
 
 __all__ = [
     "chi_squared",
@@ -31,6 +32,10 @@ __all__ = [
 
 LARGEST_ALPHA = 20.0
 """Keeps n^alpha within float64 for every n up to 1e12."""
+
+SMALLEST_MERGED = 0.25
+"""From this alpha on, p (pi/p)^alpha is negligible where F^(n-1) vanishes in float64: it is below
+1e-79, and its sum is at least n^(alpha-1), for pi is at most n p."""
 
 
 def chi_squared(policy: Policy, n: ArrayLike) -> FloatArray:
@@ -140,8 +145,10 @@ def renyi(policy: Policy, n: ArrayLike, alpha: float) -> FloatArray:
     mean = _mean_power_term(policy, n, alpha)
     if alpha == 1:
         return mean
-    log_moment = _over_n(policy, n, lambda t: float(logsumexp(policy.log_mass + alpha * t)))
-    return _log_moment(alpha * (alpha - 1) * mean, log_moment) / (alpha - 1)
+    excess = alpha * (alpha - 1) * mean
+    if alpha > 1:
+        return np.log1p(excess) / (alpha - 1)
+    return _log_moment(excess, _log_mean_power(policy, as_n(n), alpha)) / (alpha - 1)
 
 
 def continuous_renyi(n: ArrayLike, alpha: float) -> FloatArray:
@@ -185,39 +192,63 @@ def power_term(alpha: float, log_ratio: FloatArray) -> FloatArray:
         Same shape as `log_ratio`; relative error below 1e-13.
 
     Examples:
-        >>> power_term(2.0, np.log([1.0, 3.0])).round(15).tolist()
+        >>> power_term(2.0, np.log([1.0, 3.0])).round(14).tolist()
         [0.0, 2.0]
     """
     t = np.asarray(log_ratio, dtype=np.float64)
-    limit = 0.5 / max(1.0, alpha)
-    small = np.clip(t, -limit, limit)
-    # sum over k >= 2 of t^k/k! (1 + alpha + ... + alpha^(k-2))
-    order = np.arange(2, 20)
-    series: FloatArray = small**2 * polyval(
-        small, np.cumsum(alpha ** (order - 2.0)) / factorial(order)
-    )
+    near = np.abs(t) <= 0.5 / max(1.0, alpha)
+    if near.all():
+        return _series(alpha, t)
     if alpha < 0.5:
-        direct = (np.expm1(t) - t * exprel(alpha * t)) / (1 - alpha)
+        slope = t * exprel(alpha * t) if alpha else t
+        term = (np.expm1(t) - slope) / (1 - alpha)
     else:
         t = np.maximum(t, -700.0)  # further down the value has reached 1/alpha
-        direct = (np.exp(t) * (t * exprel((alpha - 1) * t) - 1) + 1) / alpha
-    return np.where(np.abs(t) <= limit, series, direct)
+        term = (np.exp(t) * (t * exprel((alpha - 1) * t) - 1) + 1) / alpha
+    term = np.asarray(term)
+    term[near] = _series(alpha, t[near])
+    return term
+
+
+def _series(alpha: float, t: FloatArray) -> FloatArray:
+    """Sum over k >= 2 of t^k/k! (1 + alpha + ... + alpha^(k-2))."""
+    return t * t * polynomial(t, _coefficients(alpha))
+
+
+@lru_cache
+def _coefficients(alpha: float) -> list[float]:
+    sums = accumulate(alpha**j for j in range(18))
+    return [total / factorial(k) for k, total in enumerate(sums, start=2)]
 
 
 def _mean_power_term(policy: Policy, n: ArrayLike, alpha: float) -> FloatArray:
-    return _over_n(policy, n, lambda t: float(np.sum(policy.mass * power_term(alpha, t))))
+    return _sum(_power_term_of(alpha), policy, as_n(n), alpha)
 
 
-def _over_n(policy: Policy, n: ArrayLike, mean: Callable[[FloatArray], float]) -> FloatArray:
-    """A function of log(pi_n/p) at each n."""
-    # not Policy.sum_over_outcomes: it merges outcomes that best-of-n never selects, but p log(p/pi)
-    # and p (pi/p)^alpha are not negligible there
-    n = as_n(n)
-    values = [
-        mean(log_mean_density(value - 1, policy.log_step, policy.log_cdf))
-        for value in n.ravel().tolist()
-    ]
-    return np.asarray(values).reshape(n.shape)[()]
+@lru_cache
+def _power_term_of(alpha: float) -> Term:
+    def term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
+        return np.exp(log_mass) * power_term(alpha, log_mean_density(n - 1, step, log_cdf))
+
+    return term
+
+
+def _log_mean_power(policy: Policy, n: FloatArray, alpha: float) -> FloatArray:
+    """log of the sum of p (pi_n/p)^alpha, for alpha < 1."""
+
+    def term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
+        return np.exp(log_mass + alpha * log_mean_density(n - 1, step, log_cdf))
+
+    # at n = 1, where sums over outcomes are set to 0, it is 1
+    return np.log(np.where(n == 1, 1.0, _sum(term, policy, n, alpha)))
+
+
+def _sum(term: Term, policy: Policy, n: FloatArray, alpha: float) -> FloatArray:
+    if alpha >= SMALLEST_MERGED:
+        return sum_over_outcomes(term, policy, n, symmetric=True)
+    outcomes = policy.log_mass, policy.log_cdf, policy.log_step
+    sums = [float(np.sum(term(each, *outcomes))) for each in n.ravel().tolist()]
+    return np.asarray(sums).reshape(n.shape)[()]
 
 
 def _log_moment(excess: FloatArray, log_moment: FloatArray) -> FloatArray:

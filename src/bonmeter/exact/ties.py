@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bonmeter.exact.estimator import kl_estimator
-from bonmeter.exact.values import best_of_n_log_pmf, exact_kl
+from bonmeter.exact.values import exact_kl, pmf
 from bonmeter.numerics.validation import FloatArray, as_n
-from bonmeter.policies.listed import Policy
+from bonmeter.policies.listed import Policy, as_responses
 
 __all__ = ["expected_estimator_of_responses", "kl_as_if_distinct"]
 
@@ -42,9 +42,9 @@ def kl_as_if_distinct(log_prob: ArrayLike, reward: ArrayLike, n: ArrayLike) -> F
         >>> round(float(merged), 4), round(float(distinct), 4)
         (0.1308, 0.1635)
     """
-    Policy(log_prob, reward)  # rejects bad input by the caller's own entries
-    order = np.argsort(np.asarray(reward, dtype=np.float64), kind="stable")
-    distinct = Policy(np.asarray(log_prob, dtype=np.float64)[order], np.arange(order.size))
+    log_prob, reward = as_responses(log_prob, reward)
+    order = np.argsort(reward, kind="stable")
+    distinct = Policy(log_prob[order], np.arange(order.size))
     return exact_kl(distinct, n)
 
 
@@ -79,13 +79,15 @@ def expected_estimator_of_responses(
     n = as_n(n)
     policy = Policy(log_prob, reward)
     outcome, response, mass = _distinct_pairs(policy, log_prob, reward)
-    values = [
-        np.sum(
-            np.exp(best_of_n_log_pmf(policy, each))[outcome] * mass * kl_estimator(response, each)
-        )
-        for each in n.ravel()
-    ]
-    return np.array(values).reshape(n.shape)[()]
+
+    def mean(n: float) -> float:
+        at = policy.selected(n)
+        pi = pmf(n, policy.log_mass[at], policy.log_cdf[at], policy.log_step[at])
+        of = slice(int(np.searchsorted(outcome, at.start)), None)
+        estimates = kl_estimator(response[of], n)
+        return float(np.sum(pi[outcome[of] - at.start] * mass[of] * estimates))
+
+    return np.array([mean(each) for each in n.ravel().tolist()]).reshape(n.shape)[()]
 
 
 def _distinct_pairs(

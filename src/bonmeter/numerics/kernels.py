@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from math import factorial
 
 import numpy as np
@@ -21,6 +22,7 @@ from bonmeter.numerics.validation import FloatArray
 __all__ = [
     "economised",
     "excess_and_entropy",
+    "exprel",
     "log_mean_density",
     "log_one_minus_exp",
     "normalised_gap",
@@ -66,6 +68,18 @@ def log_mean_density(kappa: float, step: FloatArray, log_b: FloatArray | float) 
         [0.4054651081081644]
     """
     return kappa * log_b + np.log1p(_excess(kappa, step))
+
+
+def exprel(x: FloatArray) -> FloatArray:
+    """(e^x - 1)/x, and 1 at 0.
+
+    As in scipy.special, whose import takes longer than most short computations here.
+
+    Examples:
+        >>> exprel(np.array([0.0, 1.0])).round(6).tolist()
+        [1.0, 1.718282]
+    """
+    return np.divide(np.expm1(x), x, out=np.ones_like(x), where=x != 0)
 
 
 def relative_entropy_term(log_ratio: FloatArray) -> FloatArray:
@@ -164,10 +178,10 @@ def _gap_series(n: float, y: FloatArray) -> FloatArray:
 @lru_cache(maxsize=1 << 12)
 def _brackets(n: float) -> tuple[float, ...]:
     """B_k for each k; many pools share an n."""
-    return tuple(
-        ((n - 1) / n) ** 2 * sum(j * n ** (j + 1.0 - 2 * k) for j in range(1, 2 * k))
-        for k in _ORDERS
+    sums = accumulate(
+        _ORDERS[:-1], lambda total, k: total / n**2 + 2 * k / n + 2 * k + 1, initial=1.0
     )
+    return tuple(((n - 1) / n) ** 2 * total for total in sums)
 
 
 def _gap_closed_form(n: float, s: FloatArray) -> FloatArray:
@@ -220,9 +234,9 @@ def _win_series(n: float, z: FloatArray) -> FloatArray:
     """
     h = z / (n + 1)
     r = (n - 1) / (n + 1)
+    sums = accumulate(r ** (2 * j) for j in range(11))
     terms = [
-        4 * n / (n + 1) ** 2 * sum(r ** (2 * j) for j in range(k)) / factorial(2 * k + 1)
-        for k in range(1, 12)
+        4 * n / (n + 1) ** 2 * total / factorial(2 * k + 1) for k, total in enumerate(sums, start=1)
     ]
     square = z * z
     series = square * polynomial(square, terms)

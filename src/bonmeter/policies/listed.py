@@ -14,7 +14,7 @@ from bonmeter.numerics.intervals import log_cdf_and_step, sum_before
 from bonmeter.numerics.quadrature import Nodes, summarise
 from bonmeter.numerics.validation import FloatArray, as_real_vector, reject_entries
 
-__all__ = ["Policy", "ReferencePolicy", "Term", "require_outcomes"]
+__all__ = ["Policy", "ReferencePolicy", "Term", "as_responses", "require_outcomes"]
 
 # Outcomes handled at a time: their temporaries stay in the processor's cache.
 CHUNK = 1 << 14
@@ -80,18 +80,8 @@ class Policy:
     reward: FloatArray
 
     def __init__(self, log_prob: ArrayLike, reward: ArrayLike) -> None:
-        log_prob = as_real_vector("log_prob", log_prob)
-        reward = as_real_vector("reward", reward)
-        if log_prob.size != reward.size:
-            raise ValueError(
-                "log_prob and reward must have equal lengths, "
-                f"got {log_prob.size} and {reward.size}"
-            )
-        reject_entries(
-            "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
-        )
-        reject_entries("reward", reward, ~np.isfinite(reward), "a finite reward")
-        log_mass, reward = _merge_ties(*_drop_impossible(*_sort_by_reward(log_prob, reward)))
+        responses = as_responses(log_prob, reward)
+        log_mass, reward = _merge_ties(*_drop_impossible(*_sort_by_reward(*responses)))
         _normalise(log_mass)
         self.log_mass, self.reward = _read_only(log_mass), _read_only(reward)
 
@@ -155,7 +145,7 @@ class Policy:
     def sum_over_outcomes(self, term: Term, n: float, symmetric: bool = False) -> float:
         """Sum of a `Term` over the outcomes, at one n > 1 (see `bonmeter.numerics.quadrature`)."""
         nodes = self._symmetric_nodes if symmetric else self._nodes
-        first = int(np.searchsorted(nodes.group, -VANISHED / (n - 1)))
+        first = int(np.searchsorted(nodes.group, _lowest_selected(n)))
         fields = nodes.log_mass, nodes.log_cdf, nodes.step
         sums = [
             float(np.sum(nodes.weight[c] * term(n, *(x[c] for x in fields))))
@@ -174,6 +164,18 @@ class Policy:
     def _nodes(self) -> Nodes:
         return summarise(self.log_mass, symmetric=False)
 
+    def selected(self, n: float) -> slice:
+        """The outcomes whose F^(n-1) does not vanish in float64: best-of-n selects no other.
+
+        Args:
+            n: a real number from 1 to 1e12.
+
+        Examples:
+            >>> Policy.from_probabilities([0.5, 0.5]).selected(1e4)
+            slice(1, None, None)
+        """
+        return slice(int(np.searchsorted(self.log_cdf, _lowest_selected(n))), None)
+
     @property
     def delta(self) -> float:
         """Largest mass of an outcome: the policy is delta-bound (paper, Theorem 3.4)."""
@@ -188,6 +190,32 @@ class Policy:
     def collision(self) -> float:
         """Sum of squared masses, e^{-H_2} with H_2 the Renyi-2 entropy (paper, Theorem 3.4)."""
         return _sum_exp(self.log_mass, 2.0)
+
+
+def _lowest_selected(n: float) -> float:
+    """The log F at which F^(n-1) vanishes."""
+    return -VANISHED / (n - 1) if n > 1 else -np.inf
+
+
+def as_responses(log_prob: ArrayLike, reward: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Both as float64 vectors of equal length, of entries that a `Policy` accepts.
+
+    Examples:
+        >>> as_responses([0.0], [np.inf])
+        Traceback (most recent call last):
+        ValueError: reward[0] = inf: expected a finite reward
+    """
+    log_prob = as_real_vector("log_prob", log_prob)
+    reward = as_real_vector("reward", reward)
+    if log_prob.size != reward.size:
+        raise ValueError(
+            f"log_prob and reward must have equal lengths, got {log_prob.size} and {reward.size}"
+        )
+    reject_entries(
+        "log_prob", log_prob, ~(log_prob < np.inf), "a natural log-probability in [-inf, inf)"
+    )
+    reject_entries("reward", reward, ~np.isfinite(reward), "a finite reward")
+    return log_prob, reward
 
 
 def _chunks(start: int, stop: int) -> Iterator[slice]:

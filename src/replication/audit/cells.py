@@ -18,7 +18,7 @@ from bonmeter.certified.balls import BallPolicy
 from bonmeter.certified.decide import Verdict, decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from replication.audit.claims import InequalityCheck
+from replication.audit.checks import InequalityCheck
 from replication.audit.floats import decide_in_floats
 from replication.pipeline.digits import claimed, enclosure, outward
 
@@ -96,13 +96,19 @@ def check_policy(
     small = len(policy) <= largest_certified
     certified = sorted({float(n) for n in certified_n}) if small else []
     balls = BallPolicy(policy)
-    cells = [cell for n in certified for cell in _certified_cells(balls, n, _at(name, n, checks))]
-    for cell in _float_cells(policy, name, checks, _pick(values, ~np.isin(values["n"], certified))):
-        if cell.verdict == "undecided":
-            cells += _certified_cells(balls, cell.n, {cell.claim: checks[cell.claim]})
-        else:
-            cells.append(cell)
-    return sorted(cells, key=lambda cell: cell.n)
+    floats = list(
+        _float_cells(policy, name, checks, _pick(values, ~np.isin(values["n"], certified)))
+    )
+    to_certify = {n: _at(name, n, checks) for n in certified}
+    for cell in floats:
+        if cell.verdict == "undecided":  # together at each n, they share their sums
+            to_certify.setdefault(cell.n, {})[cell.claim] = checks[cell.claim]
+    cells = [cell for cell in floats if cell.verdict != "undecided"]
+    cells += [
+        cell for n, chosen in to_certify.items() for cell in _certified_cells(balls, n, chosen)
+    ]
+    order = {claim: place for place, claim in enumerate(checks)}
+    return sorted(cells, key=lambda cell: (cell.n, order[cell.claim]))
 
 
 def _at(name: str, n: float, checks: Checks) -> dict[str, InequalityCheck]:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Iterable
-from fractions import Fraction
-from functools import cache, cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bonmeter.bounds.inequalities import EXAMPLES, PROVED, Inequality
+from replication.audit.checks import InequalityCheck
 from replication.audit.function_checks import CHECKS
 from replication.pipeline.plain_yaml import read_yaml
 
-__all__ = ["Claim", "FunctionCheck", "InequalityCheck", "load_claims", "reject_unknown"]
-
-STATEMENTS = {**{name: each.inequality for name, each in PROVED.items()}, **EXAMPLES}
-"""Inequalities that a check may name."""
+__all__ = ["Claim", "FunctionCheck", "load_claims", "reject_unknown"]
 
 Origin = Literal["paper", "ours", "misconception", "negative control"]
 Status = Literal[
@@ -34,65 +29,6 @@ Status = Literal[
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InequalityCheck(_Record):
-    """lhs <= factor * rhs, or both equal, decided on every cell (policy, n) where it applies.
-
-    Attributes:
-        inequality: its name in `bonmeter.bounds.inequalities`, which says what the sides are.
-        reversed: whether the sides are swapped.
-        factor: a fraction such as "1/2".
-        policies: names of the only policies it speaks of.
-        n: the only values of n at which it is decided.
-        extrapolate: decide it also at n for which it is not proved.
-        equality: whether the sides are claimed to be equal, as enclosures of both must agree.
-    """
-
-    inequality: str
-    reversed: bool = False
-    factor: str = "1"
-    policies: tuple[str, ...] | None = None
-    n: tuple[float, ...] | None = None
-    extrapolate: bool = False
-    equality: bool = False
-
-    @field_validator("inequality")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in STATEMENTS:
-            raise ValueError(f"expected one of {', '.join(STATEMENTS)}")
-        return name
-
-    @field_validator("factor")
-    @classmethod
-    def _fraction(cls, text: str) -> str:
-        try:
-            Fraction(text)
-        except ZeroDivisionError:
-            raise ValueError("expected a fraction such as 1/2") from None
-        return text
-
-    @cached_property
-    def statement(self) -> Inequality:
-        """The inequality that is decided."""
-        known = STATEMENTS[self.inequality]
-        lhs, rhs = (known.rhs, known.lhs) if self.reversed else (known.lhs, known.rhs)
-        return Inequality(lhs, rhs, Fraction(self.factor))
-
-    def applies(self, policy: str, n: float) -> bool:
-        """Whether the cell (policy, n) is one of this check's."""
-        return (
-            (self.policies is None or policy in self.policies)
-            and (self.n is None or n in self.n)
-            and (self.extrapolate or _is_proved(self.inequality, n))
-        )
-
-
-@cache
-def _is_proved(inequality: str, n: float) -> bool:
-    """Asked again for each policy."""
-    return STATEMENTS[inequality].in_domain(n)
 
 
 class FunctionCheck(_Record):
@@ -214,7 +150,7 @@ def _claim(record: object, where: str) -> Claim:
         return Claim.model_validate(record)
     except ValidationError as error:
         # of the two kinds of check, the one that was meant has the more telling error
-        vague = ("missing", "extra_forbidden")
+        vague = ("missing", "extra_forbidden", "unexpected_keyword_argument")
         first = min(error.errors(), key=lambda each: each["type"] in vague)
         key = ".".join(str(part) for part in first["loc"])
         raise ValueError(

@@ -10,7 +10,8 @@ import numpy as np
 
 from bonmeter.policies.listed import Policy
 from replication.audit.cells import Cell, check_policy
-from replication.audit.claims import InequalityCheck, load_claims
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import load_claims
 from replication.pipeline.io import read_table
 
 __all__ = ["command", "recompute"]

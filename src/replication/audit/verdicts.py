@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pandas as pd
 
 from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD
-from replication.audit.claims import Claim, FunctionCheck, InequalityCheck
+from replication.audit.checks import InequalityCheck
+from replication.audit.claims import Claim, FunctionCheck
 from replication.audit.findings import (
     CERTIFIED,
     NOT_STUDIED,

@@ -61,8 +61,9 @@ def read_entries(
         makers_of: read no more than the entries of the jobs that made these files.
     """
     entries, problems = [], []
+    wanted = [json.dumps(file, ensure_ascii=False).encode() for file in makers_of or ()]
     for path in sorted(folder.glob("[!.]*")):
-        if makers_of is not None and not _names_output(path, makers_of):
+        if makers_of is not None and not _names_output(path, wanted):
             continue
         try:
             entries.append(read_entry(path))
@@ -71,10 +72,10 @@ def read_entries(
     return entries, problems
 
 
-def _names_output(path: Path, files: Iterable[str]) -> bool:
+def _names_output(path: Path, files: Iterable[bytes]) -> bool:
     """Told from the text, in a twentieth of the time that checking the entry takes."""
     text = path.read_bytes().partition(b'\n "outputs": {')[2].partition(b"\n }")[0]
-    return any(json.dumps(file, ensure_ascii=False).encode() in text for file in files)
+    return any(file in text for file in files)
 
 
 def damaged(entries: Iterable[Entry]) -> list[Problem]:

@@ -96,14 +96,13 @@ def draw_selections_literally(
         0.75
     """
     draws = int(as_integer_n(_scalar(n), 10**12))
-    best = np.zeros(size, dtype=np.intp)
-    if not best.size:
-        return best
-    chunk = max(1, LITERAL_BUDGET // best.size)
+    # log U is minus an exponential draw: the least of them draws the outcome of highest reward
+    lowest = np.full(size, np.inf)
+    chunk = max(1, LITERAL_BUDGET // lowest.size) if lowest.size else draws
     for start in range(0, draws, chunk):
-        shape = (min(chunk, draws - start), *best.shape)
-        np.maximum(best, _invert(policy, 1.0, shape, rng).max(axis=0), out=best)
-    return best
+        shape = (min(chunk, draws - start), *lowest.shape)
+        np.minimum(lowest, rng.standard_exponential(shape).min(axis=0), out=lowest)
+    return np.searchsorted(policy.log_cdf, -lowest)
 
 
 def draw_selections(
