@@ -7,7 +7,7 @@ import pandas as pd
 
 from bonmeter.bounds.evaluate import RELATIVE_ERROR
 from bonmeter.bounds.formulas import FORMULAS
-from bonmeter.certified.top import certify_kl_bracket
+from bonmeter.certified.top import certify_kl_brackets
 from bonmeter.exact.top import TopPolicy, kl_lower_bound
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
@@ -30,10 +30,10 @@ ESTIMATES: Columns = {
     "interval_upper": kl_interval,
 }
 PROVED: Columns = {
-    "proved_lower": certify_kl_bracket,  # with another reward than the likelihood kl_lower_bound
-    "proved_upper": certify_kl_bracket,
-    "computed_lower": certify_kl_bracket,
-    "computed_upper": certify_kl_bracket,
+    "proved_lower": certify_kl_brackets,  # with another reward than the likelihood kl_lower_bound
+    "proved_upper": certify_kl_brackets,
+    "computed_lower": certify_kl_brackets,
+    "computed_upper": certify_kl_brackets,
 }
 DERIVED = {
     **{
@@ -114,8 +114,8 @@ def _proved(
     log_threshold, error = float(np.log(settings.threshold)), settings.log_prob_error
     if name == "log_likelihood":
         top = TopPolicy(listed["log_prob"], log_threshold, error=error)
-        ends = [certify_kl_bracket(top, k) for k in n.tolist()]
-        computed = [certify_kl_bracket(_as_computed(top), k) for k in n.tolist()]
+        ends = certify_kl_brackets(top, n.tolist())
+        computed = certify_kl_brackets(_as_computed(top), n.tolist())
         return {
             "proved_lower": np.array([end.lower_float for end in ends]),
             "proved_upper": np.array([end.upper_float for end in ends]),
