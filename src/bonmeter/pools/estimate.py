@@ -276,25 +276,30 @@ def _paper(pools: _Pools) -> _Curve:
     sides = [value] + [np.minimum(value + side * error, 0.0) for side in (1, -1) if error.any()]
     distinct = [np.unique(side, return_inverse=True) for side in sides]
 
-    def values(n: int) -> list[FloatArray]:
-        """Of the estimator: at the log-probabilities, and at both ends of their precision."""
-        found = [kl_estimator(d, n)[index].reshape(value.shape) for d, index in distinct]
-        return found if error.any() else found * 3
+    def values(side: int, n: int) -> FloatArray:
+        """Of the estimator, at the log-probabilities or at one end of their precision."""
+        each, index = distinct[side]
+        return kl_estimator(each, n)[index].reshape(value.shape)
 
     def estimates(n: IntArray) -> FloatArray:
-        means = [subset_mean(ranked, values(k)[0], k) for k in n.tolist()]
+        means = [subset_mean(ranked, values(0, k), k) for k in n.tolist()]
         return np.array(means).reshape(n.size, len(value))
 
     def interval(n: IntArray, quantile: float, _each: Each) -> Interval:
         from scipy.special import stdtrit
 
-        ends = []
+        rows = []
         for k in n.tolist():
-            middle, least, most = values(k)
-            half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, middle, k)
-            ends.append((subset_mean(ranked, least, k) - half, subset_mean(ranked, most, k) + half))
-        lower, upper = np.array(ends).reshape(n.size, 2, len(value)).swapaxes(0, 1)
-        return Interval(estimates(n), lower, upper, np.full(lower.shape, pools.size - 1.0))
+            found = values(0, k)
+            half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, found, k)
+            middle = subset_mean(ranked, found, k)
+            least, most = (
+                subset_mean(ranked, values(i, k), k) if i < len(distinct) else middle
+                for i in (1, 2)
+            )
+            rows.append((middle, least - half, most + half))
+        estimate, lower, upper = np.array(rows).reshape(n.size, 3, len(value)).swapaxes(0, 1)
+        return Interval(estimate, lower, upper, np.full(lower.shape, pools.size - 1.0))
 
     return _Curve(estimates, interval)
 

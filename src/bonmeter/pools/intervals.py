@@ -21,9 +21,11 @@ from bonmeter.pools.subsets import IndexArray
 from bonmeter.pools.uncertainty import (
     Error,
     corrected_gaps,
+    effects_of,
     gap_error,
     one_class_kl,
     precision_error,
+    uncertain,
     without_hidden,
 )
 
@@ -133,29 +135,31 @@ def _interval(s: Segments, n: IntArray, quantile: float) -> FloatArray:
     lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
     inexact, ties = np.zeros(estimate.shape), np.zeros(estimate.shape, dtype=np.bool_)
     one = (s.classes == 1) & (s.missing > 0)
-    seen = s
+    formula = analytical_kl(n)[:, None]
+    seen = uncertain(s)
     for i in np.flatnonzero(n > 1).tolist():
         k = int(n[i])
-        seen = without_hidden(seen, k)
-        error = gap_error(seen, k)
-        lower[i], upper[i] = _logit_ends(error, k, estimate[i], quantile)
-        lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
+        fewer = without_hidden(seen.segments, k)
+        seen = seen if fewer is seen.segments else uncertain(fewer)
+        effects = effects_of(fewer, k)
+        error = gap_error(seen, effects)
+        lower[i], upper[i] = _logit_ends(error, formula[i], estimate[i], quantile)
+        if one.any():
+            lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
         df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
-        inexact[i] = precision_error(seen, k)
+        inexact[i] = precision_error(seen, effects)
     lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
-    formula = analytical_kl(n)[:, None]
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
     return np.stack([estimate, least, np.maximum(most, upper), df])
 
 
 def _logit_ends(
-    found: Error, n: int, estimate: FloatArray, quantile: float
+    found: Error, formula: FloatArray, estimate: FloatArray, quantile: float
 ) -> tuple[FloatArray, FloatArray]:
     """Student's t on the logit of KL over the formula."""
     from scipy.special import expit, logit, stdtrit
 
-    formula = float(analytical_kl(n))
     share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
     half = stdtrit(np.where(np.isinf(found.df), 1.0, found.df), quantile) * found.error
 
