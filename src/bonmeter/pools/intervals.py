@@ -58,14 +58,18 @@ def estimates_of(s: Segments, n: IntArray) -> FloatArray:
         >>> estimates_of(segments, np.array([1, 14, 16])).ravel().round(5).tolist()
         [0.0, 1.12728, 1.12728]
     """
-    if not s.tied.any():
-        return _corrected(s, n)
+    kl = _corrected(s, n)
+    tied = pool_sum(s.pool, s.tied, s.pools) > 0
+    if tied.any():
+        kl[:, tied] = _rising(pools_marked(s, tied), n, kl[:, tied])
+    return kl
+
+
+def _rising(s: Segments, n: IntArray, kl: FloatArray) -> FloatArray:
     ladder = _ladder(s.size)
-    orders, where = np.unique(np.append(ladder, n), return_inverse=True)
-    kl = _corrected(s, orders)[where]
-    rungs = np.minimum.accumulate(kl[: ladder.size][::-1])[::-1]
+    rungs = np.minimum.accumulate(_corrected(s, ladder)[::-1])[::-1]
     low = rungs[np.searchsorted(ladder, n, side="right") - 1]
-    return np.clip(kl[ladder.size :], low, rungs[np.searchsorted(ladder, n)])
+    return np.clip(kl, low, rungs[np.searchsorted(ladder, n)])
 
 
 def _corrected(s: Segments, n: IntArray) -> FloatArray:
@@ -175,9 +179,10 @@ def _inverted_ends(
     s: Segments, n: IntArray, marked: BoolArray, quantile: float
 ) -> tuple[FloatArray, FloatArray]:
     """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
+    some = marked.any(axis=0)
+    marked, seen = marked[:, some], pools_marked(s, some)
     lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
-    seen = s
-    for block in _blocks(marked, max(1, ROWS // max(s.pool.size, 1))):
+    for block in _blocks(marked, max(1, ROWS // max(seen.pool.size, 1))):
         seen = without_hidden(seen, int(n[block[0]]))
         rows = joined([rows_of(pools_marked(seen, marked[i]), int(n[i])) for i in block])
         least, most = inverted_test(rows, quantile)

@@ -20,6 +20,7 @@ docs/theory.md, "Layout of a pool".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -293,7 +294,7 @@ def pool_sum(pool: IndexArray, values: NDArray[Any], pools: int) -> FloatArray:
 def sorted_sum(s: Segments, values: FloatArray) -> FloatArray:
     """Sums of the values of the segments of each pool, shape (pools,).
 
-    The segments lie pool by pool, which takes a twentieth of the time of `pool_sum`.
+    The segments lie pool by pool; of many, this takes a twentieth of the time of `pool_sum`.
 
     Examples:
         >>> two = segments_of_ranks(np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0]]))
@@ -325,11 +326,7 @@ def pool_cumsum(pool: IndexArray, values: FloatArray, pools: int) -> FloatArray:
         >>> pool_cumsum(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0]), 2).tolist()
         [1.0, 3.0, 5.0]
     """
-    if pools == 1:
-        return np.cumsum(values)
-    start = np.searchsorted(pool, np.arange(pools))
-    column = np.arange(pool.size) - start[pool]
-    table = np.zeros((pools, int(column.max(initial=0)) + 1))
-    table[pool, column] = values
-    running: FloatArray = np.cumsum(table, axis=1)[pool, column]
+    running = np.empty(values.shape)
+    for start, end in pairwise(np.searchsorted(pool, np.arange(pools + 1)).tolist()):
+        np.cumsum(values[start:end], out=running[start:end])
     return running
