@@ -152,7 +152,8 @@ def _interval(s: Segments, n: IntArray, quantile: float) -> FloatArray:
             lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
         df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
         inexact[i] = precision_error(seen, effects)
-    lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
+    for end, tested in zip((lower, upper), _inverted_ends(s, n, ties, quantile), strict=True):
+        end[ties] = tested[ties]
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
     return np.stack([estimate, least, np.maximum(most, upper), df])
@@ -178,11 +179,25 @@ def _logit_ends(
 def _inverted_ends(
     s: Segments, n: IntArray, marked: BoolArray, quantile: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
-    some = marked.any(axis=0)
-    marked, seen = marked[:, some], pools_marked(s, some)
+    """Ends of the inverted test where `marked`, else 0, shape (n, pools)."""
     lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
-    for block in _blocks(marked, max(1, ROWS // max(seen.pool.size, 1))):
+    # rows are as wide as the widest pool: those of a similar number of segments go together
+    magnitude = np.frexp(np.bincount(s.pool, minlength=s.pools))[1] // 3
+    some = marked.any(axis=0)
+    for each in np.unique(magnitude[some]):
+        like = some & (magnitude == each)
+        ends = _tested_together(pools_marked(s, like), n, marked[:, like], quantile)
+        lower[:, like], upper[:, like] = ends
+    return lower, upper
+
+
+def _tested_together(
+    s: Segments, n: IntArray, marked: BoolArray, quantile: float
+) -> tuple[FloatArray, FloatArray]:
+    """The same for pools of a similar number of segments; several n are tested together."""
+    lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
+    seen = s
+    for block in _blocks(marked, max(1, ROWS // s.pool.size)):
         seen = without_hidden(seen, int(n[block[0]]))
         rows = joined([rows_of(pools_marked(seen, marked[i]), int(n[i])) for i in block])
         least, most = inverted_test(rows, quantile)
@@ -190,7 +205,7 @@ def _inverted_ends(
         at[block] = marked[block]
         formula = np.broadcast_to(analytical_kl(n)[:, None], marked.shape)[at]
         lower[at], upper[at] = formula - most, formula - least
-    return lower[marked], upper[marked]
+    return lower, upper
 
 
 def _blocks(marked: BoolArray, size: int) -> list[list[int]]:

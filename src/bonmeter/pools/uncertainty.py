@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.gaps import BELOW_ROUNDING, CONTINUUM, pieces_of, second_slopes, tied_gaps
+from bonmeter.pools.gaps import (
+    BELOW_ROUNDING,
+    CONTINUUM,
+    gaps_of_pools,
+    pieces_of,
+    second_slopes,
+    tied_gaps,
+)
 from bonmeter.pools.layout import (
     COUNTED,
     ROUNDING,
@@ -72,8 +79,7 @@ def corrected_gaps(s: Segments, n: NDArray[np.int64]) -> FloatArray:
     gaps = np.zeros((n.size, s.pools))
     if loose.pool.size:
         for row, k in zip(gaps, n.tolist(), strict=True):
-            pieces = pieces_of(loose, k)
-            row += pool_sum(loose.pool, pieces.number * pieces.gap, s.pools)
+            row += gaps_of_pools(loose, k)
     if tied.pool.size:
         rows = max(1, BLOCK // tied.pool.size)
         variances = _end_variances(s)
