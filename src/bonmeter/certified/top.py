@@ -72,9 +72,10 @@ class _Term(NamedTuple):
     """The share of the draws in [a, b] times the normalised gap of an interval; n is not in it."""
 
     b: arb
-    a: arb
+    a: arb | None
+    """None if it is the same interval."""
     ratio: arb
-    """Of the ends of the other interval, the lower over the upper."""
+    """Of the ends of the interval of the gap, the lower over the upper."""
     log_ratio: arb
     """0 where the ratio is: its factor, the n-th power of the ratio, is 0."""
     log_width: arb
@@ -96,13 +97,16 @@ def _placed(top: TopPolicy) -> _Placed:
     """The share of the draws falls with the mass above a block, the normalised gap rises."""
     shrink, grow = (-arb(top.error)).exp(), arb(top.error).exp()
     above_least = above_most = ZERO
-    terms = []
+    terms: list[tuple[_Term, _Term | None]] = []
     for block in top.blocks:
         mass = sum((arb(x).exp() for x in block.log_prob), ZERO)
         low, high = mass * shrink, (mass * grow).min(ONE - above_least)
         near, far = _not_below_0(ONE - above_least), ONE - above_most.min(ONE - low)
-        most, least = _most(near, far, high), _least(near, far, low) if block.known else None
-        terms.append((most, most if top.error == 0 and most.ratio > 0 else least))
+        most = _most(near, far, high)
+        least = _least(near, far, low) if block.known else None
+        if top.error == 0 and most.ratio > 0:  # without errors the two are one
+            most = least = most._replace(a=None)
+        terms.append((most, least))
         above_least, above_most = above_least + low, above_most + high
     tau = arb(top.log_largest_below).exp().min(ONE)
     return _Placed(terms, _not_below_0(ONE - above_least), tau)
@@ -159,7 +163,7 @@ def _gap(term: _Term, n: arb, formula: arb, below: arb) -> arb:
     beyond = 1 - power
     mean = beyond.log() - term.log_width
     normalised = formula - (n - 1) * term.log_ratio * power / beyond - mean
-    return (below - term.a**n) * normalised
+    return (below * beyond if term.a is None else below - term.a**n) * normalised
 
 
 def _gap_below(top: _Placed, n: arb, formula: arb) -> arb:
