@@ -49,7 +49,9 @@ def certify_kl_bracket(top: TopPolicy, n: float) -> Enclosure:
 
 
 def certify_kl_brackets(top: TopPolicy, n: Iterable[float]) -> list[Enclosure]:
-    """`certify_kl_bracket` at several n, in less time than one by one.
+    """`certify_kl_bracket` at several n, in less time than one by one (ours).
+
+    See docs/theory.md#bracket-from-the-likeliest-responses.
 
     Args:
         top: the listed responses.
