@@ -182,7 +182,7 @@ def _inverted_ends(
     """Ends of the inverted test where `marked`, else 0, shape (n, pools)."""
     lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
     # rows are as wide as the widest pool: those of a similar number of segments go together
-    magnitude = np.frexp(np.bincount(s.pool, minlength=s.pools))[1] // 3
+    magnitude = np.frexp(np.bincount(s.pool, minlength=s.pools))[1] // 5
     some = marked.any(axis=0)
     for each in np.unique(magnitude[some]):
         like = some & (magnitude == each)
