@@ -251,7 +251,7 @@ def _normalised(
 
 
 def _has_two_rewards(reward: FloatArray, response: IndexArray) -> bool:
-    """Whether a response of a pool has; a third of the time of the sort that finds which."""
+    """Whether a response of a pool has; a fiftieth of the time of a sort, which finds it."""
     last = np.empty(int(response.max()) + 1)
     for values, names in zip(reward, response, strict=True):
         last[names] = values
