@@ -8,7 +8,7 @@ import pytest
 
 from bonmeter import Policy, analytical_kl, exact_kl
 from bonmeter.certified.decide import enclose
-from bonmeter.certified.top import certify_kl_bracket
+from bonmeter.certified.top import certify_kl_bracket, certify_kl_brackets
 from bonmeter.exact.top import TopPolicy, kl_bracket, kl_lower_bound
 from bonmeter.numerics.validation import FloatArray
 from replication.policies.markov_language_model import draw_language_model, enumerate_sequences
@@ -65,6 +65,38 @@ def test_the_certified_bracket_holds_the_certified_kl_and_is_that_in_floats(erro
             assert kl.lower <= proved.upper + rounding
             assert float(proved.lower) == pytest.approx(lower, abs=1e-10)
             assert float(proved.upper) == pytest.approx(upper, abs=1e-10)
+
+
+def test_several_certified_brackets_are_those_of_each_n() -> None:
+    _, log_prob = next(random_log_probs(1))
+    top = TopPolicy(log_prob[:9], float(log_prob[8]), error=1e-6)
+    assert certify_kl_brackets(top, N) == [certify_kl_bracket(top, n) for n in N]
+
+
+@pytest.mark.parametrize("log_prob", [[-0.2, -2.0, -88.0, -89.0, -90.0], [-300.0, -301.0]])
+@pytest.mark.parametrize("error", [0.0, 1e-3])
+def test_rounding_hardly_widens_certified_brackets(log_prob: list[float], error: float) -> None:
+    """Masses far below the precision, and blocks that large n do not reach, stay certified."""
+    top = TopPolicy(log_prob, -400.0, error=error)
+    for found, (lower, upper) in zip(
+        certify_kl_brackets(top, N), zip(*kl_bracket(top, N), strict=True), strict=True
+    ):
+        assert 0 <= found.lower <= found.upper
+        assert found.lower_float == pytest.approx(lower, rel=1e-12, abs=1e-12)
+        assert found.upper_float == pytest.approx(upper, rel=1e-12, abs=1e-12)
+
+
+def test_a_fully_listed_policy_has_a_certified_kl_of_many_digits() -> None:
+    policy = Policy(*[np.log([0.75, 0.25 - 1e-9])] * 2)
+    for found in certify_kl_brackets(TopPolicy(policy.log_mass[::-1], -2.0), N):
+        assert found.upper - found.lower < Fraction(1, 10**20)
+
+
+def test_masses_that_add_up_to_more_than_one_by_rounding_are_read() -> None:
+    half = float(np.nextafter(np.log(0.5), 0))
+    kl = exact_kl(likelihood_policy(np.log([0.5, 0.5])), N)
+    for found, value in zip(certify_kl_brackets(TopPolicy([half] * 2, -1.0), N), kl, strict=True):
+        assert float(found) == pytest.approx(value, abs=1e-12)
 
 
 @pytest.mark.parametrize("vocabulary", [3, 4, 6])

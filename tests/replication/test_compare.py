@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bonmeter.exact.values import analytical_kl, exact_kl
 from bonmeter.policies.listed import Policy
-from bonmeter.pools.estimate import METHODS, Interval, kl_interval
+from bonmeter.pools.estimate import METHODS, Interval, kl_intervals
 from replication.audit.findings import NUMERICAL, REFUTED
 from replication.audit.function_checks import CHECKS, NEGLIGIBLE, NOMINAL
 from replication.pipeline.io import read_table, save_csv, write_table
@@ -123,15 +123,16 @@ def test_the_script_writes_a_table_and_the_same_as_text(tmp_path: Path) -> None:
 def quick_coverage(monkeypatch: pytest.MonkeyPatch, shrink: float) -> str:
     """The audit's verdict on a small quick study whose intervals are so much shorter."""
 
-    def shorter(*arguments: Any, **options: Any) -> Interval:  # noqa: ANN401
-        found = kl_interval(*arguments, **options)
-        middle = found.estimate
-        return found._replace(
-            lower=middle + shrink * (found.lower - middle),
-            upper=middle + shrink * (found.upper - middle),
-        )
+    def shorter(*arguments: Any, **options: Any) -> dict[str, Interval]:  # noqa: ANN401
+        return {
+            method: found._replace(
+                lower=found.estimate + shrink * (found.lower - found.estimate),
+                upper=found.estimate + shrink * (found.upper - found.estimate),
+            )
+            for method, found in kl_intervals(*arguments, **options).items()
+        }
 
-    monkeypatch.setattr(study, "kl_interval", shorter)
+    monkeypatch.setattr(study, "kl_intervals", shorter)
     policies = {"verifier": verifier(0.1, 100, 900), "scores": tied_scores(1000, 11, 1.0)}
     quick = [
         compare_methods(name, *policy, pool_size=512, n=[8, 32], repeats=100, seed=5)

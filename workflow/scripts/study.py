@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from tqdm import tqdm
 
 from replication.pipeline.io import read_table, write_table
 from replication.pipeline.job import job
 from replication.studies.chunks import Table, deal, stack
-from replication.studies.compare import compare_block
+from replication.studies.compare import Studied, compare_block, studied
 from replication.studies.errors import blocks_of
 
 __all__ = ["study"]
@@ -44,22 +45,17 @@ def study(
         for cell in sorted(range(len(cells)), key=lambda cell: -cells[cell][1])
         for block, pools in enumerate(blocks_of(repeats))
     ]
+
+    @cache  # the blocks of a policy do not follow each other
+    def policy(name: str) -> Studied:
+        table = read_table(policies[name])
+        return studied(name, table["log_prob"], table["reward"])
+
     tables = []
     for cell, block, pools in tqdm(deal(units, chunk, chunks), desc="study", file=sys.stderr):
         name, size = cells[cell]
-        policy = read_table(policies[name])
         tables.append(
-            compare_block(
-                cell,
-                block,
-                name,
-                policy["log_prob"],
-                policy["reward"],
-                pool_size=size,
-                n=n,
-                repeats=pools,
-                seed=seed,
-            )
+            compare_block(cell, block, policy(name), pool_size=size, n=n, repeats=pools, seed=seed)
         )
     return stack(tables)
 

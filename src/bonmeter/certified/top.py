@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import NamedTuple
+
 from flint import arb, ctx
 
 from bonmeter.certified.balls import ONE, ZERO
-from bonmeter.certified.enclosures import Enclosure, enclose_ball
-from bonmeter.exact.top import Block, TopPolicy
+from bonmeter.certified.enclosures import Enclosure, enclose_margin
+from bonmeter.exact.top import TopPolicy
 from bonmeter.numerics.validation import as_scalar_n
 
-__all__ = ["certify_kl_bracket"]
+__all__ = ["certify_kl_bracket", "certify_kl_brackets"]
 
-PRECISION = 512
-"""Bits. The bracket is wider than any rounding at this precision, which only widens it."""
+PRECISION = 128
+"""Bits. Rounding, which only widens a bracket, is about n 2^-128 for each block: 1e-22 for 1000
+blocks and n = 1e12. 512 bits took 1.7 times as long for ends that are the same in float64, or
+differ in the last bit where the KL is all but the log-probability of the likeliest response."""
+NEGLIGIBLE = arb(2) ** -80
+"""Blocks whose terms add up to less, in nats, are not told from what lies below them."""
+NARROWEST = 1 - arb(2) ** -120
+"""Ratio of the ends of an interval of which a normalised gap is computed, at most."""
 
 
 def certify_kl_bracket(top: TopPolicy, n: float) -> Enclosure:
@@ -36,37 +46,132 @@ def certify_kl_bracket(top: TopPolicy, n: float) -> Enclosure:
         >>> round(bracket.lower_float, 4), round(bracket.upper_float, 4)
         (0.1635, 0.1756)
     """
-    as_scalar_n(n)
+    return certify_kl_brackets(top, [n])[0]
+
+
+def certify_kl_brackets(top: TopPolicy, n: Iterable[float]) -> list[Enclosure]:
+    """`certify_kl_bracket` at several n, in less time than one by one (ours).
+
+    See docs/theory.md#bracket-from-the-likeliest-responses.
+
+    Args:
+        top: the listed responses.
+        n: real numbers from 1 to 1e12.
+
+    Raises:
+        ValueError: if an n is anything else.
+
+    Examples:
+        >>> certify_kl_brackets(TopPolicy([], log_threshold=-9.0), [1, 2])  # tau is e^-9
+        [Enclosure[0.0, 0.0], Enclosure[0.1931471573709499, 0.19314718055994531]]
+    """
     with ctx.workprec(PRECISION):
-        lower, upper = (enclose_ball(end) for end in _ends(top, arb(n)))
-    return Enclosure(max(lower.lower, 0 * lower.lower), max(upper.upper, 0 * upper.upper))
+        placed = _placed(top)
+        ends = [_ends(placed, arb(as_scalar_n(k))) for k in n]
+        return [_enclosure(lower, upper) for lower, upper in ends]
 
 
-def _ends(top: TopPolicy, n: arb) -> tuple[arb, arb]:
+class _Term(NamedTuple):
+    """The share of the draws in [a, b] times the normalised gap of an interval; n is not in it."""
+
+    b: arb
+    a: arb | None
+    """None if it is the same interval."""
+    ratio: arb
+    """Of the ends of the interval of the gap, the lower over the upper."""
+    log_ratio: arb
+    """0 where the ratio is: its factor, the n-th power of the ratio, is 0."""
+    log_width: arb
+    """log(1 - ratio)."""
+
+
+class _Placed(NamedTuple):
+    """The blocks of a top and what lies below them."""
+
+    terms: list[tuple[_Term, _Term | None]]
+    """Of each block: its gap is at most the first, and at least the second or 0."""
+    rest: arb
+    """The most mass below the blocks."""
+    tau: arb
+    """Of the largest outcome there, at most."""
+
+
+def _placed(top: TopPolicy) -> _Placed:
+    """The share of the draws falls with the mass above a block, the normalised gap rises."""
+    shrink, grow = (-arb(top.error)).exp(), arb(top.error).exp()
+    above_least = above_most = ZERO
+    terms: list[tuple[_Term, _Term | None]] = []
+    for block in top.blocks:
+        mass = sum((arb(x).exp() for x in block.log_prob), ZERO)
+        low, high = mass * shrink, (mass * grow).min(ONE - above_least)
+        near, far = _not_below_0(ONE - above_least), ONE - above_most.min(ONE - low)
+        most = _most(near, far, high)
+        least = _least(near, far, low) if block.known else None
+        if top.error == 0 and most.ratio > 0:  # without errors the two are one
+            most = least = most._replace(a=None)
+        terms.append((most, least))
+        above_least, above_most = above_least + low, above_most + high
+    tau = arb(top.log_largest_below).exp().min(ONE)
+    return _Placed(terms, _not_below_0(ONE - above_least), tau)
+
+
+# Of a block of this mass whose upper end lies between far and near. Where a lower end rounds to a
+# ball that holds 0, what makes the bound hold is taken for it.
+
+
+def _most(near: arb, far: arb, mass: arb) -> _Term:
+    a_far = far - mass
+    ratio = a_far / far if a_far > 0 else ZERO
+    return _term(near, near - mass, ratio if ratio < NARROWEST else ZERO)
+
+
+def _least(near: arb, far: arb, mass: arb) -> _Term | None:
+    a_near, a_far = _not_below_0(near - mass), _not_below_0(far - mass)
+    ratio = a_near / near
+    return _term(far, a_far, ratio) if ratio < NARROWEST and a_far < far else None
+
+
+def _not_below_0(end: arb) -> arb:
+    return end if end > 0 else end.max(ZERO).upper()
+
+
+def _term(b: arb, a: arb, ratio: arb) -> _Term:
+    log_ratio = ratio.log() if ratio > 0 else ZERO
+    return _Term(b, a if a > 0 else ZERO, ratio, log_ratio, (ONE - ratio).log())
+
+
+def _ends(top: _Placed, n: arb) -> tuple[arb, arb]:
     if n == 1:
         return ZERO, ZERO
-    shrink, grow = (-arb(top.error)).exp(), arb(top.error).exp()
     formula = n.log() - (n - 1) / n
-    above_least = above_most = most = least = ZERO
-    for block in top.blocks:
-        mass = _mass(block)
-        low, high = mass * shrink, (mass * grow).min(ONE - above_least)
-        above_far = above_most.min(ONE - low)
-        most += _share(n, above_least, high) * _most_gap(n, formula, above_far, high)
-        if block.known:
-            least += _least_share(n, above_far, low) * _least_gap(n, formula, above_least, low)
-        above_least, above_most = above_least + low, above_most + high
-    most += _gap_below(top, n, formula, ONE - above_least)
-    return formula - most, formula - least
+    most = least = ZERO
+    for most_term, least_term in top.terms:
+        # cutting an interval lowers its gap: all below is at most this
+        below = most_term.b**n
+        uncut = below * formula
+        if uncut < NEGLIGIBLE:
+            return formula - most - uncut, formula - least
+        gap = _gap(most_term, n, formula, below)
+        most += gap
+        if least_term is not None:
+            least += (
+                gap if least_term is most_term else _gap(least_term, n, formula, least_term.b**n)
+            )
+    return formula - most - _gap_below(top, n, formula), formula - least
 
 
-def _mass(block: Block) -> arb:
-    return sum((arb(x).exp() for x in block.log_prob), ZERO)
+def _gap(term: _Term, n: arb, formula: arb, below: arb) -> arb:
+    """Written with powers rather than exponentials: half of the time, for the same digits."""
+    power = term.ratio**n
+    beyond = 1 - power
+    mean = beyond.log() - term.log_width
+    normalised = formula - (n - 1) * term.log_ratio * power / beyond - mean
+    return (below * beyond if term.a is None else below - term.a**n) * normalised
 
 
-def _gap_below(top: TopPolicy, n: arb, formula: arb, rest: arb) -> arb:
+def _gap_below(top: _Placed, n: arb, formula: arb) -> arb:
     """The most that the outcomes below the blocks can contribute to the gap."""
-    rest, tau = rest.max(ZERO).upper(), arb(top.log_largest_below).exp().min(ONE)
+    rest, tau = top.rest.upper(), top.tau
     if not rest > 0:
         return ZERO
     bound = (rest**n * formula).min(tau * n * rest ** (n - 1) / 6)
@@ -78,38 +183,7 @@ def _gap_below(top: TopPolicy, n: arb, formula: arb, rest: arb) -> arb:
     return bound
 
 
-# Below an interval [a, b] with b = 1 - above and a = b - mass. Where a rounds to a ball that holds
-# 0, the end of the ball is used that makes the bound hold.
-
-
-def _share(n: arb, above: arb, mass: arb) -> arb:
-    """b^n - a^n, at most."""
-    b, a = ONE - above, (ONE - above - mass).lower()
-    return b**n - a**n if a > 0 else b**n
-
-
-def _least_share(n: arb, above: arb, mass: arb) -> arb:
-    b, a = ONE - above, (ONE - above - mass).upper()
-    if not (a < b and b > 0):
-        return ZERO
-    return b**n - a**n if a > 0 else b**n
-
-
-def _most_gap(n: arb, formula: arb, above: arb, mass: arb) -> arb:
-    """The normalised gap, which falls with a/b."""
-    b, a = ONE - above, (ONE - above - mass).lower()
-    return _normalised(n, formula, a / b) if a > 0 and b > a else formula
-
-
-def _least_gap(n: arb, formula: arb, above: arb, mass: arb) -> arb:
-    b, a = ONE - above, (ONE - above - mass).upper()
-    if not a < b:
-        return ZERO
-    return _normalised(n, formula, a / b) if a > 0 else formula
-
-
-def _normalised(n: arb, formula: arb, ratio: arb) -> arb:
-    """Written with a power rather than exponentials: half of the time, for the same digits."""
-    power = ratio**n
-    mean = (1 - power) / (1 - ratio)
-    return formula - (n - 1) * ratio.log() * power / (1 - power) - mean.log()
+def _enclosure(lower: arb, upper: arb) -> Enclosure:
+    """The KL is not below 0."""
+    least, most = enclose_margin(lower.lower()).lower, enclose_margin(upper.upper()).upper
+    return Enclosure(max(least, Fraction(0)), max(most, Fraction(0)))

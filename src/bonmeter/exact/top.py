@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.kernels import normalised_gap
@@ -140,8 +140,8 @@ def kl_bracket(top: TopPolicy, n: ArrayLike) -> Bracket:
         >>> bracket.lower.round(4).tolist(), bracket.upper.round(4).tolist()
         ([0.1635, 0.6931], [0.1756, 0.6931])
     """
-    order = as_n(n)
-    ends = [_bracket(top, float(k)) for k in order.ravel()]
+    order, masses = as_n(n), _masses(top)
+    ends = [_bracket(masses, float(k)) for k in order.ravel()]
     lower, upper = (np.array(end).reshape(order.shape)[()] for end in zip(*ends, strict=True))
     return Bracket(lower, upper)
 
@@ -194,31 +194,49 @@ def _event_kl(mass: float, n: FloatArray) -> FloatArray:
     return np.asarray(hit * np.log(hit / mass) + np.exp(n * log_rest) * (n - 1) * log_rest)
 
 
-def _bracket(top: TopPolicy, n: float) -> tuple[float, float]:
-    formula = float(analytical_kl(n))
+class _Masses(NamedTuple):
+    """What of the bracket does not depend on n; the blocks' masses and those above them."""
+
+    low: FloatArray
+    high: FloatArray
+    above: FloatArray
+    above_far: FloatArray
+    known: NDArray[np.bool_]
+    rest: float
+    """Most mass below the blocks."""
+    tau: float
+    """Of the largest outcome there, at most."""
+
+
+def _masses(top: TopPolicy) -> _Masses:
+    blocks = top.blocks
+    mass = np.array([np.exp(block.log_prob).sum() for block in blocks])
+    low = mass * np.exp(-top.error)
+    above = np.cumsum(low) - low
+    high = np.minimum(mass * np.exp(top.error), 1 - above)
+    above_far = np.minimum(np.cumsum(high) - high, np.maximum(1 - low, 0.0))
+    known = np.array([block.known for block in blocks], dtype=np.bool_)
+    rest = max(1 - float(low.sum()), 0.0)
+    return _Masses(
+        low, high, above, above_far, known, rest, np.exp(min(top.log_largest_below, 0.0))
+    )
+
+
+def _bracket(m: _Masses, n: float) -> tuple[float, float]:
     if n == 1:
         return 0.0, 0.0
-    most, least = _gap_below(top, n), 0.0
-    above_least = above_most = 0.0
-    for block in top.blocks:
-        mass = float(np.exp(block.log_prob).sum())
-        low, high = mass * np.exp(-top.error), min(mass * np.exp(top.error), 1 - above_least)
-        above_far = min(above_most, max(1 - low, 0.0))
-        # the share of the draws falls with the mass above, the normalised gap rises
-        most += _share(n, above_least, high) * _normalised(n, above_far, high)
-        if block.known:
-            least += _share(n, above_far, low) * _normalised(n, above_least, low)
-        above_least, above_most = above_least + low, above_most + high
-    upper = max(formula - least, 0.0)
-    return min(max(formula - most, 0.0), upper), upper
-
-
-def _gap_below(top: TopPolicy, n: float) -> float:
-    """The most that the outcomes below the blocks can contribute to the gap."""
-    tau = np.exp(min(top.log_largest_below, 0.0))
-    listed = sum(float(np.exp(block.log_prob).sum()) for block in top.blocks)
-    rest = max(1 - listed * np.exp(-top.error), 0.0)
     formula = float(analytical_kl(n))
+    # the share of the draws falls with the mass above, the normalised gap rises
+    most = _share(n, m.above, m.high) * normalised_gap(n, _step(m.above_far, m.high))
+    least = _share(n, m.above_far, m.low) * normalised_gap(n, _step(m.above, m.low))
+    upper = max(formula - float(np.sum(least[m.known])), 0.0)
+    lower = formula - float(np.sum(most)) - _gap_below(m, n, formula)
+    return min(max(lower, 0.0), upper), upper
+
+
+def _gap_below(m: _Masses, n: float, formula: float) -> float:
+    """The most that the outcomes below the blocks can contribute to the gap."""
+    rest, tau = m.rest, m.tau
     bounds = [rest**n * formula, tau * n * rest ** (n - 1) / 6]
     if rest > tau:
         power = n - 2
@@ -229,20 +247,18 @@ def _gap_below(top: TopPolicy, n: float) -> float:
     return float(min(bounds))
 
 
-def _share(n: float, above: float, mass: float) -> float:
-    """Probability that the best of n draws lies in an interval of this mass."""
-    if above >= 1:
-        return 0.0
-    return float(np.exp(n * np.log1p(-above)) * -np.expm1(-n * _step(above, mass)))
+def _share(n: float, above: FloatArray, mass: FloatArray) -> FloatArray:
+    """Probability that the best of n draws lies in intervals of these masses."""
+    with np.errstate(divide="ignore"):
+        log_rest = np.log1p(-np.minimum(above, 1.0))
+    return np.asarray(np.exp(n * log_rest) * -np.expm1(-n * _step(above, mass)))
 
 
-def _normalised(n: float, above: float, mass: float) -> float:
-    return float(normalised_gap(n, np.array([_step(above, mass)]))[0])
-
-
-def _step(above: float, mass: float) -> float:
-    share = mass / (1 - above) if above < 1 else 1.0
-    return float(-np.log1p(-share)) if share < 1 else np.inf
+def _step(above: FloatArray, mass: FloatArray) -> FloatArray:
+    rest = np.maximum(1 - above, 0.0)
+    share = np.divide(mass, rest, out=np.ones_like(mass), where=rest > 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.log1p(-np.minimum(share, 1.0)))
 
 
 def _as_vector(name: str, values: ArrayLike) -> FloatArray:

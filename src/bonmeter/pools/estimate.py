@@ -10,7 +10,7 @@ taken to be one response; name the responses by `response` if different ones can
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,8 +42,12 @@ __all__ = [
     "best_of_n_weights",
     "estimate_kl",
     "kl_interval",
+    "kl_intervals",
     "mean_interval",
 ]
+
+METHODS = ("rank-corrected", "paper", "rank-only")
+"""Methods of `estimate_kl`, the default first."""
 
 LARGEST_POOL = 10_000_000
 
@@ -139,7 +143,7 @@ def estimate_kl(
         >>> estimate_kl(None, [0.0, 1.0, 2.0], 2, method="rank-only").tolist()  # log 2 - 1/2
         0.1931471805599453
     """
-    pools = _checked(log_prob, reward, method, response, precision)
+    pools = _checked(log_prob, reward, (method,), response, precision)
     order = as_orders(n, pools.size, pools.lead)
     return _shaped(_CURVES[method](pools).estimates(order.ravel()), pools.lead, order)
 
@@ -192,13 +196,63 @@ def kl_interval(
         >>> [round(float(end), 3) for end in interval]  # half of the mass is unseen
         [0.177, 0.127, 0.19, 4.386]
     """
+    (found,) = kl_intervals(
+        log_prob,
+        reward,
+        n,
+        (method,),
+        level=level,
+        response=response,
+        precision=precision,
+        each=each,
+    ).values()
+    return found
+
+
+def kl_intervals(
+    log_prob: ArrayLike | None,
+    reward: ArrayLike,
+    n: ArrayLike,
+    methods: Sequence[str] = METHODS,
+    *,
+    level: float = 0.95,
+    response: object = None,
+    precision: float | None = None,
+    each: Each = map,
+) -> dict[str, Interval]:
+    """`kl_interval` by several methods, for which the pools are checked once.
+
+    Args:
+        log_prob: as for `kl_interval`, as are the others.
+        reward: as there.
+        n: as there.
+        methods: some of `METHODS`.
+        level: as there.
+        response: as there.
+        precision: as there.
+        each: as there.
+
+    Returns:
+        The interval of each method.
+
+    Raises:
+        ValueError: as `kl_interval`.
+
+    Examples:
+        >>> found = kl_intervals(np.log([0.2, 0.3, 0.3]), [0.0, 1.0, 1.0], 2)
+        >>> {method: round(float(one.estimate), 3) for method, one in found.items()}
+        {'rank-corrected': 0.177, 'paper': 0.19, 'rank-only': 0.193}
+    """
     quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
-    pools = _checked(log_prob, reward, method, response, precision)
-    # the jackknife leaves one candidate out
-    largest = pools.size - 1 if method == "paper" else pools.size
-    order = as_orders(n, largest, pools.lead)
-    found = _CURVES[method](pools).interval(order.ravel(), quantile, each)
-    return Interval(*(_shaped(column, pools.lead, order) for column in found))
+    pools = _checked(log_prob, reward, methods, response, precision)
+
+    def interval(method: str) -> Interval:
+        # the jackknife leaves one candidate out
+        order = as_orders(n, pools.size - (method == "paper"), pools.lead)
+        found = _CURVES[method](pools).interval(order.ravel(), quantile, each)
+        return Interval(*(_shaped(column, pools.lead, order) for column in found))
+
+    return {method: interval(method) for method in methods}
 
 
 def mean_interval(
@@ -276,25 +330,30 @@ def _paper(pools: _Pools) -> _Curve:
     sides = [value] + [np.minimum(value + side * error, 0.0) for side in (1, -1) if error.any()]
     distinct = [np.unique(side, return_inverse=True) for side in sides]
 
-    def values(n: int) -> list[FloatArray]:
-        """Of the estimator: at the log-probabilities, and at both ends of their precision."""
-        found = [kl_estimator(d, n)[index].reshape(value.shape) for d, index in distinct]
-        return found if error.any() else found * 3
+    def values(side: int, n: int) -> FloatArray:
+        """Of the estimator, at the log-probabilities or at one end of their precision."""
+        each, index = distinct[side]
+        return kl_estimator(each, n)[index].reshape(value.shape)
 
     def estimates(n: IntArray) -> FloatArray:
-        means = [subset_mean(ranked, values(k)[0], k) for k in n.tolist()]
+        means = [subset_mean(ranked, values(0, k), k) for k in n.tolist()]
         return np.array(means).reshape(n.size, len(value))
 
     def interval(n: IntArray, quantile: float, _each: Each) -> Interval:
         from scipy.special import stdtrit
 
-        ends = []
+        rows = []
         for k in n.tolist():
-            middle, least, most = values(k)
-            half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, middle, k)
-            ends.append((subset_mean(ranked, least, k) - half, subset_mean(ranked, most, k) + half))
-        lower, upper = np.array(ends).reshape(n.size, 2, len(value)).swapaxes(0, 1)
-        return Interval(estimates(n), lower, upper, np.full(lower.shape, pools.size - 1.0))
+            found = values(0, k)
+            half = stdtrit(pools.size - 1, quantile) * jackknife_error(ranked, found, k)
+            middle = subset_mean(ranked, found, k)
+            least, most = (
+                subset_mean(ranked, values(i, k), k) if i < len(distinct) else middle
+                for i in (1, 2)
+            )
+            rows.append((middle, least - half, most + half))
+        estimate, lower, upper = np.array(rows).reshape(n.size, 3, len(value)).swapaxes(0, 1)
+        return Interval(estimate, lower, upper, np.full(lower.shape, pools.size - 1.0))
 
     return _Curve(estimates, interval)
 
@@ -315,9 +374,7 @@ def _from_segments(segments: Segments) -> _Curve:
     return _Curve(lambda n: estimates_of(segments, n), interval)
 
 
-_CURVES = {"rank-corrected": _rank_corrected, "paper": _paper, "rank-only": _rank_only}
-METHODS = tuple(_CURVES)
-"""Methods of `estimate_kl`, the default first."""
+_CURVES = dict(zip(METHODS, (_rank_corrected, _paper, _rank_only), strict=True))
 
 
 def _shaped(values: FloatArray, lead: tuple[int, ...], n: IntArray) -> FloatArray:
@@ -357,17 +414,18 @@ def _rewards(reward: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
 def _checked(
     log_prob: ArrayLike | None,
     reward: ArrayLike,
-    method: str,
+    methods: Sequence[str],
     response: object,
     precision: float | None,
 ) -> _Pools:
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(f"method = {method!r:.60}: expected one of {', '.join(METHODS)}")
+    for method in methods:
+        if not isinstance(method, str) or method not in METHODS:
+            raise ValueError(f"method = {method!r:.60}: expected one of {', '.join(METHODS)}")
     ranks, lead = _rewards(reward)
     shape = (*lead, ranks.shape[-1])
     names = None if response is None else as_names("response", response, shape)
     if log_prob is None:
-        if method != "rank-only":
+        if set(methods) != {"rank-only"}:
             raise ValueError('log_prob is None: expected an array, as method is not "rank-only"')
         return _Pools(ranks, None, None, names is not None, lead)
     log_probs = as_log_probs(log_prob, precision)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from bonmeter.numerics.kernels import normalised_gap
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.layout import Segments
+from bonmeter.pools.layout import Segments, pool_sum
+from bonmeter.pools.subsets import IndexArray
 
 __all__ = [
     "BELOW_ROUNDING",
     "CONTINUUM",
     "Pieces",
+    "gaps_of_pools",
     "pieces_of",
     "second_slopes",
     "slopes",
@@ -54,26 +56,58 @@ def pieces_of(s: Segments, n: int) -> Pieces:
         >>> halves.number.tolist(), halves.gap.round(12).tolist()
         ([1.0, 1.0], [0.04828679514, 0.014048349479])
     """
+    c = _centred(s, n)
+    rise, fall = slopes(n, c.lower, c.upper, c.size)
+    # where the slopes cancel, the gap of an outcome of fixed size grows like u^(n-3)
+    shift = np.where(n * c.step < 1e-3, c.gap * (n - 3) / c.centre, rise + fall)
+    growth = np.where(
+        s.tied[c.active] | (s.unseen[c.active] == 0),
+        rise,
+        c.gap / c.size + 0.5 * c.number * shift,
+    )
+    full = np.zeros((4, s.mass.size))
+    full[:, c.active] = c.number, c.gap, growth, shift
+    return Pieces(*full)
+
+
+def gaps_of_pools(s: Segments, n: int) -> FloatArray:
+    """Sum of the gaps of the pieces of each pool, shape (pools,), at one whole n >= 2.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> halves = segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))
+        >>> gaps_of_pools(halves, 2).round(12).tolist()
+        [0.062335144619]
+    """
+    c = _centred(s, n)
+    return pool_sum(s.pool[c.active], c.number * c.gap, s.pools)
+
+
+class _Centred(NamedTuple):
+    """Of the segments with a gap: one piece at the centre."""
+
+    active: IndexArray
+    centre: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    size: FloatArray
+    step: FloatArray
+    number: FloatArray
+    gap: FloatArray
+
+
+def _centred(s: Segments, n: int) -> _Centred:
     active = np.flatnonzero((n * s.piece > CONTINUUM) & (n * s.log_end > -BELOW_ROUNDING))
     start, mass, p = (column[active] for column in (s.start, s.mass, s.piece))
-    end = start + mass
     centre = np.clip(start + 0.5 * mass, 0.5 * p, 1 - 0.5 * p)
     one = p == mass
     lower = np.where(one, start, centre - 0.5 * p)
-    upper = np.where(one, end, centre + 0.5 * p)
+    upper = np.where(one, start + mass, centre + 0.5 * p)
     with np.errstate(divide="ignore"):
         step = -np.log1p(-np.minimum(p / upper, 1.0))
     gap = upper**n * -np.expm1(-n * step) * normalised_gap(n, step)
-    rise, fall = slopes(n, lower, upper, p)
-    # where the slopes cancel, the gap of an outcome of fixed size grows like u^(n-3)
-    shift = np.where(n * step < 1e-3, gap * (n - 3) / centre, rise + fall)
     number = mass / p * np.where(mass > p, _mean_over_centre(n, start, mass, p), 1.0)
-    growth = np.where(
-        s.tied[active] | (s.unseen[active] == 0), rise, gap / p + 0.5 * number * shift
-    )
-    full = np.zeros((4, s.mass.size))
-    full[:, active] = number, gap, growth, shift
-    return Pieces(*full)
+    return _Centred(active, centre, lower, upper, p, step, number, gap)
 
 
 def tied_gaps(s: Segments, n: NDArray[np.int64]) -> FloatArray:

@@ -176,7 +176,7 @@ def distinct_responses(
     Args:
         log_probs: of the candidates.
         reward: their ranks or rewards, equal for ties.
-        response: whole numbers, equal where the responses are; without them candidates that tie
+        response: whole numbers from 0, equal where the responses are; without, those that tie
             and are alike in log-probability are one response.
 
     Raises:
@@ -189,7 +189,7 @@ def distinct_responses(
         >>> found.mass.round(15).tolist(), found.draws.tolist()
         ([0.5, 0.25], [2, 1])
     """
-    if response is not None:
+    if response is not None and _has_two_rewards(reward, response):
         _reject_two_rewards(reward, response)
     keys = (reward,) if response is None else (response, reward)
     order = np.lexsort((log_probs.value, *keys), axis=-1)
@@ -248,6 +248,16 @@ def _normalised(
         )
     above = np.maximum(seen, 1.0)[pool]
     return mass / above, np.maximum(error, np.log(above))
+
+
+def _has_two_rewards(reward: FloatArray, response: IndexArray) -> bool:
+    """Whether a response of a pool has; a fiftieth of the time of a sort, which finds it."""
+    last = np.empty(int(response.max()) + 1)
+    for values, names in zip(reward, response, strict=True):
+        last[names] = values
+        if (last[names] != values).any():
+            return True
+    return False
 
 
 def _reject_two_rewards(reward: FloatArray, response: IndexArray) -> None:

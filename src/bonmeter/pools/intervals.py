@@ -21,9 +21,11 @@ from bonmeter.pools.subsets import IndexArray
 from bonmeter.pools.uncertainty import (
     Error,
     corrected_gaps,
+    effects_of,
     gap_error,
     one_class_kl,
     precision_error,
+    uncertain,
     without_hidden,
 )
 
@@ -56,14 +58,18 @@ def estimates_of(s: Segments, n: IntArray) -> FloatArray:
         >>> estimates_of(segments, np.array([1, 14, 16])).ravel().round(5).tolist()
         [0.0, 1.12728, 1.12728]
     """
-    if not s.tied.any():
-        return _corrected(s, n)
+    kl = _corrected(s, n)
+    tied = pool_sum(s.pool, s.tied, s.pools) > 0
+    if tied.any():
+        kl[:, tied] = _rising(pools_marked(s, tied), n, kl[:, tied])
+    return kl
+
+
+def _rising(s: Segments, n: IntArray, kl: FloatArray) -> FloatArray:
     ladder = _ladder(s.size)
-    orders, where = np.unique(np.append(ladder, n), return_inverse=True)
-    kl = _corrected(s, orders)[where]
-    rungs = np.minimum.accumulate(kl[: ladder.size][::-1])[::-1]
+    rungs = np.minimum.accumulate(_corrected(s, ladder)[::-1])[::-1]
     low = rungs[np.searchsorted(ladder, n, side="right") - 1]
-    return np.clip(kl[ladder.size :], low, rungs[np.searchsorted(ladder, n)])
+    return np.clip(kl, low, rungs[np.searchsorted(ladder, n)])
 
 
 def _corrected(s: Segments, n: IntArray) -> FloatArray:
@@ -133,29 +139,32 @@ def _interval(s: Segments, n: IntArray, quantile: float) -> FloatArray:
     lower, upper, df = estimate.copy(), estimate.copy(), np.full(estimate.shape, np.inf)
     inexact, ties = np.zeros(estimate.shape), np.zeros(estimate.shape, dtype=np.bool_)
     one = (s.classes == 1) & (s.missing > 0)
-    seen = s
+    formula = analytical_kl(n)[:, None]
+    seen = uncertain(s)
     for i in np.flatnonzero(n > 1).tolist():
         k = int(n[i])
-        seen = without_hidden(seen, k)
-        error = gap_error(seen, k)
-        lower[i], upper[i] = _logit_ends(error, k, estimate[i], quantile)
-        lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
+        fewer = without_hidden(seen.segments, k)
+        seen = seen if fewer is seen.segments else uncertain(fewer)
+        effects = effects_of(fewer, k)
+        error = gap_error(seen, effects)
+        lower[i], upper[i] = _logit_ends(error, formula[i], estimate[i], quantile)
+        if one.any():
+            lower[i, one], upper[i, one] = 0.0, one_class_kl(s, k, 2 * (1 - quantile))[one]
         df[i], ties[i] = error.df, error.drawn & (s.missing > 0) & ~one
-        inexact[i] = precision_error(seen, k)
-    lower[ties], upper[ties] = _inverted_ends(s, n, ties, quantile)
-    formula = analytical_kl(n)[:, None]
+        inexact[i] = precision_error(seen, effects)
+    for end, tested in zip((lower, upper), _inverted_ends(s, n, ties, quantile), strict=True):
+        end[ties] = tested[ties]
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     least, most = np.maximum(lower - inexact, 0.0), np.minimum(upper + inexact, formula)
     return np.stack([estimate, least, np.maximum(most, upper), df])
 
 
 def _logit_ends(
-    found: Error, n: int, estimate: FloatArray, quantile: float
+    found: Error, formula: FloatArray, estimate: FloatArray, quantile: float
 ) -> tuple[FloatArray, FloatArray]:
     """Student's t on the logit of KL over the formula."""
     from scipy.special import expit, logit, stdtrit
 
-    formula = float(analytical_kl(n))
     share = np.clip(estimate / formula, 1e-15, 1 - 1e-15)
     half = stdtrit(np.where(np.isinf(found.df), 1.0, found.df), quantile) * found.error
 
@@ -170,10 +179,25 @@ def _logit_ends(
 def _inverted_ends(
     s: Segments, n: IntArray, marked: BoolArray, quantile: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Ends of the inverted test where `marked`, shape (n, pools); several n are tested together."""
+    """Ends of the inverted test where `marked`, else 0, shape (n, pools)."""
+    lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
+    # rows are as wide as the widest pool: those of a similar number of segments go together
+    magnitude = np.frexp(np.bincount(s.pool, minlength=s.pools))[1] // 5
+    some = marked.any(axis=0)
+    for each in np.unique(magnitude[some]):
+        like = some & (magnitude == each)
+        ends = _tested_together(pools_marked(s, like), n, marked[:, like], quantile)
+        lower[:, like], upper[:, like] = ends
+    return lower, upper
+
+
+def _tested_together(
+    s: Segments, n: IntArray, marked: BoolArray, quantile: float
+) -> tuple[FloatArray, FloatArray]:
+    """The same for pools of a similar number of segments; several n are tested together."""
     lower, upper = np.zeros(marked.shape), np.zeros(marked.shape)
     seen = s
-    for block in _blocks(marked, max(1, ROWS // max(s.pool.size, 1))):
+    for block in _blocks(marked, max(1, ROWS // s.pool.size)):
         seen = without_hidden(seen, int(n[block[0]]))
         rows = joined([rows_of(pools_marked(seen, marked[i]), int(n[i])) for i in block])
         least, most = inverted_test(rows, quantile)
@@ -181,7 +205,7 @@ def _inverted_ends(
         at[block] = marked[block]
         formula = np.broadcast_to(analytical_kl(n)[:, None], marked.shape)[at]
         lower[at], upper[at] = formula - most, formula - least
-    return lower[marked], upper[marked]
+    return lower, upper
 
 
 def _blocks(marked: BoolArray, size: int) -> list[list[int]]:

@@ -178,10 +178,15 @@ def _outcomes(
     start = _previous(end)
     solid = (r.tied > 0) & (mass > 1e-14)
     p = np.where(solid, mass, 1.0)
-    log_end, log_start = (np.log(np.maximum(x, TINY)) for x in (end, start))
-    above, below = np.exp(n * log_end), np.where(start > 0, np.exp(n * log_start), 0.0)
-    g_end = n * np.exp((n - 1) * log_end)
-    g_start = np.where(start > 0, n * np.exp((n - 1) * log_start), 0.0)
+    log_end = np.log(np.maximum(end, TINY))
+    above, g_end = np.exp(n * log_end), n * np.exp((n - 1) * log_end)
+    bend_end = (n - 1) * g_end / np.maximum(end, TINY)
+
+    def at_start(values: FloatArray) -> FloatArray:
+        """Of the lower end, which is the upper end of the segment before; 0 at 0."""
+        return np.where(start > 0, _previous(values), 0.0)
+
+    below, g_start, bend_start, log_start = map(at_start, (above, g_end, bend_end, log_end))
     mean = np.maximum((above - below) / p, TINY)
     log_mean = np.log(mean)
     level = np.log(n) - (n - 1) / n
@@ -191,8 +196,6 @@ def _outcomes(
     log_fall = np.where(start > 0, np.log(n) + (n - 1) * log_start - log_mean, 0.0)
     rise, fall = g_end * (log_rise - 1) + mean, -g_start * (log_fall - 1) - mean
     over, under = g_end - mean, mean - g_start
-    bend_end = (n - 1) * g_end / np.maximum(end, TINY)
-    bend_start = np.where(start > 0, (n - 1) * g_start / np.maximum(start, TINY), 0.0)
     twice_end = bend_end * log_rise - over**2 / (p * mean)
     twice_start = np.where(start > 0, -bend_start * log_fall - under**2 / (p * mean), 0.0)
     mixed = np.where(start > 0, -over * under / (p * mean), 0.0)

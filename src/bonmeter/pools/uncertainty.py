@@ -14,24 +14,37 @@ from numpy.typing import NDArray
 from bonmeter.exact.estimator import kl_estimator
 from bonmeter.exact.values import analytical_kl
 from bonmeter.numerics.validation import FloatArray
-from bonmeter.pools.gaps import BELOW_ROUNDING, CONTINUUM, pieces_of, second_slopes, tied_gaps
+from bonmeter.pools.gaps import (
+    BELOW_ROUNDING,
+    CONTINUUM,
+    gaps_of_pools,
+    pieces_of,
+    second_slopes,
+    tied_gaps,
+)
 from bonmeter.pools.layout import (
     COUNTED,
     ROUNDING,
     BoolArray,
     Segments,
+    of_segments,
     pool_cumsum,
     pool_sum,
+    sorted_sum,
     subset,
 )
 
 __all__ = [
+    "Effects",
     "Error",
+    "Uncertain",
     "as_drawn",
     "corrected_gaps",
+    "effects_of",
     "gap_error",
     "one_class_kl",
     "precision_error",
+    "uncertain",
     "without_hidden",
 ]
 
@@ -66,8 +79,7 @@ def corrected_gaps(s: Segments, n: NDArray[np.int64]) -> FloatArray:
     gaps = np.zeros((n.size, s.pools))
     if loose.pool.size:
         for row, k in zip(gaps, n.tolist(), strict=True):
-            pieces = pieces_of(loose, k)
-            row += pool_sum(loose.pool, pieces.number * pieces.gap, s.pools)
+            row += gaps_of_pools(loose, k)
     if tied.pool.size:
         rows = max(1, BLOCK // tied.pool.size)
         variances = _end_variances(s)
@@ -121,8 +133,43 @@ class Error(NamedTuple):
     that it is known as if it was drawn."""
 
 
-def gap_error(s: Segments, n: int) -> Error:
-    """The uncertainty of the KL gap of each pool, to first order.
+class Uncertain(NamedTuple):
+    """Segments, and what of their uncertainty does not depend on n."""
+
+    segments: Segments
+    variance: FloatArray
+    """Of each pool, shape (pools,)."""
+    alike: FloatArray
+    """Number of like terms of each segment's variance."""
+    drawn: BoolArray
+    """As `as_drawn`."""
+    weight: FloatArray
+    """What makes up for errors of the seen masses: the unseen mass or, where there is none, all."""
+
+
+def uncertain(s: Segments) -> Uncertain:
+    """The segments, for `gap_error` and `precision_error` at several n.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> uncertain(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))).variance.tolist()
+        [0.25]
+    """
+    weight = np.where(of_segments(s, s.missing > 0), s.unseen, s.mass)
+    return Uncertain(s, _total(s, s.variance), _alike(s), as_drawn(s), weight)
+
+
+class Effects(NamedTuple):
+    """What the masses of the segments do to the gap of their pool at one n."""
+
+    gap: FloatArray
+    """Of each segment."""
+    effect: FloatArray
+    """Derivative of the gap of the pool in the mass of the segment."""
+
+
+def effects_of(s: Segments, n: int) -> Effects:
+    """Gaps and first derivatives.
 
     Args:
         s: segments of one or several pools.
@@ -130,28 +177,44 @@ def gap_error(s: Segments, n: int) -> Error:
 
     Examples:
         >>> from bonmeter.pools.layout import segments_of_ranks
-        >>> found = gap_error(segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]])), 2)
-        >>> float(found.error[0].round(6)), float(found.df[0])  # two draws in each class
-        (0.024653, 8.0)
+        >>> halves = segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))
+        >>> effects_of(halves, 2).gap.round(12).tolist()
+        [0.04828679514, 0.014048349479]
     """
     pieces = pieces_of(s, n)
-    effect = pieces.growth - pool_cumsum(s.pool, pieces.number * pieces.shift, s.pools)
-    variance = s.variance
-    effect -= (_total(s, variance * effect) / _positive(_total(s, variance)))[s.pool]
-    share = variance * effect**2
+    moved = pool_cumsum(s.pool, pieces.number * pieces.shift, s.pools)
+    return Effects(pieces.number * pieces.gap, pieces.growth - moved)
+
+
+def gap_error(u: Uncertain, found: Effects) -> Error:
+    """The uncertainty of the KL gap of each pool, to first order.
+
+    Args:
+        u: segments of one or several pools.
+        found: their effects at one n.
+
+    Examples:
+        >>> from bonmeter.pools.layout import segments_of_ranks
+        >>> halves = segments_of_ranks(np.array([[0.0, 0.0, 1.0, 1.0]]))
+        >>> error = gap_error(uncertain(halves), effects_of(halves, 2))
+        >>> float(error.error[0].round(6)), float(error.df[0])  # two draws in each class
+        (0.024653, 8.0)
+    """
+    s = u.segments
+    mean = _total(s, s.variance * found.effect) / _positive(u.variance)
+    share = s.variance * (found.effect - of_segments(s, mean)) ** 2
     squared = _total(s, share)
     # nothing tells how mass smaller than its seen neighbour divides into outcomes
-    unknown = _total(s, np.where(s.bounded, pieces.number * pieces.gap, 0.0))
+    unknown = _total(s, found.gap * s.bounded)
     # a Poisson number of like terms tells its variance as twice as many squared normals would
     moves = squared > ROUNDING**2
     still = np.where(s.classes == 1, 1.0, s.contributions)
-    like = squared**2 / _positive(_total(s, share**2 / _alike(s)))
+    like = squared**2 / _positive(_total(s, share**2 / u.alike))
     df = 2 * np.maximum(np.where(moves, like, still), 1.0)
     error = np.hypot(np.where(moves, np.sqrt(squared), 0.0), unknown)
-    drawn = as_drawn(s)
     # where the slope is 0 the inverted test still sees the curvature, if there is any class
-    mostly = (MOSTLY * squared <= _total(s, share * drawn)) & (
-        _total(s, drawn.astype(np.float64)) > 0
+    mostly = (MOSTLY * squared <= _total(s, share * u.drawn)) & (
+        _total(s, u.drawn.astype(np.float64)) > 0
     )
     return Error(error, np.where(s.missing > 0, df, np.inf), mostly)
 
@@ -227,28 +290,30 @@ def without_hidden(s: Segments, n: int) -> Segments:
     return s._replace(**columns)
 
 
-def precision_error(s: Segments, n: int) -> FloatArray:
+def precision_error(u: Uncertain, found: Effects) -> FloatArray:
     """How far the gap can be off because log-probabilities are, to first order, in nats.
 
     Every seen mass is off by its error in the worst direction, against the unseen mass, which makes
     up for it, or, where there is none, against all; pieces are off as their seen neighbour is.
+
+    Args:
+        u: segments of one or several pools.
+        found: their effects at one n.
 
     Examples:
         >>> from bonmeter.pools.identity import as_log_probs, distinct_responses
         >>> from bonmeter.pools.layout import segments_of
         >>> log_probs = as_log_probs(np.log([[0.5, 0.5]]), 0.01)
         >>> segments = segments_of(distinct_responses(log_probs, np.array([[0.0, 1.0]])))
-        >>> float(precision_error(segments, 2)[0].round(4))
+        >>> float(precision_error(uncertain(segments), effects_of(segments, 2))[0].round(4))
         0.0005
     """
-    if n == 1 or not (s.error.any() or s.piece_error.any()):
+    s = u.segments
+    if not (s.error.any() or s.piece_error.any()):
         return np.zeros(s.pools)
-    pieces = pieces_of(s, n)
-    effect = pieces.growth - pool_cumsum(s.pool, pieces.number * pieces.shift, s.pools)
-    weight = np.where((s.missing > 0)[s.pool], s.unseen, s.mass)
-    mean = _total(s, weight * effect) / _positive(_total(s, weight))
-    apart = s.error * np.abs(effect - mean[s.pool])
-    pieces_off = pieces.number * pieces.gap * np.expm1(2 * s.piece_error)
+    mean = _total(s, u.weight * found.effect) / _positive(_total(s, u.weight))
+    apart = s.error * np.abs(found.effect - of_segments(s, mean))
+    pieces_off = found.gap * np.expm1(2 * s.piece_error)
     return _total(s, apart + np.where(s.tied, 0.0, pieces_off))
 
 
@@ -275,7 +340,7 @@ def one_class_kl(s: Segments, n: int, chance: float) -> FloatArray:
 
 
 def _total(s: Segments, values: FloatArray) -> FloatArray:
-    return pool_sum(s.pool, values, s.pools)
+    return sorted_sum(s, values)
 
 
 def _positive(values: FloatArray) -> FloatArray:

@@ -144,7 +144,7 @@ def _losses(c: _Classes, order: NDArray[np.int64]) -> FloatArray:
     rows = np.arange(len(ranks))[:, None]
     np.add.at(ranks, (rows, c.below[tied]), c.ties[tied])
     np.add.at(ranks, (rows, np.maximum(c.below + c.ties - 1, 0)[tied]), c.ties[tied])
-    for block in blocks(c.size - 1, order):
+    for block in blocks(c.size - 1, order) if tied.any() else ():
         cdf = subset_cdf(c.size - 1, block.n)[:, block.start :]
         losses = np.einsum("ni,pi->np", cdf, ranks[:, block.start :])
         found[np.ix_(block.at, tied)] = losses / (2 * c.size)

@@ -25,7 +25,7 @@ from bonmeter.pools.estimate import (
     mean_interval,
 )
 from bonmeter.pools.layout import segments_of
-from bonmeter.pools.uncertainty import corrected_gaps, gap_error
+from bonmeter.pools.uncertainty import corrected_gaps, effects_of, gap_error, uncertain
 from bonmeter.pools.win_rates import estimate_win_rate
 from replication.policies.families import dirichlet, staircase, uniform, verifier, zipf
 from replication.studies.errors import errors_of
@@ -326,9 +326,9 @@ def test_an_end_is_at_most_four_times_as_far_as_without_the_logit() -> None:
     """Seven rare responses: the KL is near the formula, and the logit alone would go to 0."""
     log_prob = np.full((1, 7), np.log(1e-3 / 7))
     segments = segments_of(distinct(log_prob, np.arange(7.0)[None]), identified=True)
-    found = gap_error(segments, 2)
+    found = gap_error(uncertain(segments), effects_of(segments, 2))
     kl = analytical_kl(2) - corrected_gaps(segments, np.array([2]))[0]
-    lower, _ = intervals._logit_ends(found, 2, kl, 0.975)
+    lower, _ = intervals._logit_ends(found, analytical_kl(2), kl, 0.975)
     half = t.ppf(0.975, found.df) * found.error
     assert (kl - lower).item() == pytest.approx(4 * half.item())
 

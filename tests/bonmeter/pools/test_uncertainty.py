@@ -14,9 +14,20 @@ from bonmeter.numerics.validation import FloatArray
 from bonmeter.pools import gaps, uncertainty
 from bonmeter.pools.estimate import kl_interval
 from bonmeter.pools.layout import Segments, segments_of, segments_of_ranks
-from bonmeter.pools.uncertainty import as_drawn, corrected_gaps, gap_error, without_hidden
+from bonmeter.pools.uncertainty import (
+    Error,
+    as_drawn,
+    corrected_gaps,
+    effects_of,
+    uncertain,
+    without_hidden,
+)
 from replication.policies.families import dirichlet
 from tests.bonmeter.pools.pools import distinct, draw, gap
+
+
+def gap_error(segments: Segments, n: int) -> Error:
+    return uncertainty.gap_error(uncertain(segments), effects_of(segments, n))
 
 
 def corrected(segments: Segments, n: int) -> float:
@@ -92,7 +103,10 @@ def test_several_n_at_once_equal_one_by_one() -> None:
 def test_interval_is_students_on_the_logit_where_there_are_no_ties() -> None:
     log_prob, reward = draw(dirichlet(0.3, 50, np.random.default_rng(1)), 40)
     segments = segments_of(distinct(log_prob[None], reward[None]))
-    missing, (error, df, drawn) = corrected(segments, 4), gap_error(segments, 4)
+    missing, (error, df, drawn) = (
+        corrected(segments, 4),
+        gap_error(segments, 4),
+    )
     assert not drawn.item()
     formula = float(analytical_kl(4))
     half = t.ppf(0.95, df) * error * formula / (missing * (formula - missing))
@@ -130,7 +144,10 @@ def test_a_class_that_misses_a_response_or_two_has_few_degrees_of_freedom() -> N
 def test_merging_what_is_hidden_changes_no_error(n: int) -> None:
     for segments in (a_class_of(16, 0.05, 1000), segments_of_ranks(np.arange(2000.0)[None] // 3)):
         merged = without_hidden(segments, n)
-        whole, few = gap_error(segments, n), gap_error(merged, n)
+        whole, few = (
+            gap_error(segments, n),
+            gap_error(merged, n),
+        )
         np.testing.assert_allclose(whole.error, few.error, rtol=1e-12)
         np.testing.assert_allclose(whole.df, few.df, rtol=1e-12)
         np.testing.assert_array_equal(whole.drawn, few.drawn)
