@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 
 from replication.policies.families import make_responses
-from replication.studies.compare import CANDIDATES, compare_block
+from replication.studies.compare import CANDIDATES, compare_block, studied
 from replication.studies.errors import BLOCK
 from tests.runs import ROOT, copy_project, succeed
 
@@ -72,8 +72,8 @@ def orders(size: int) -> list[int]:
 
 def cost_of(name: str, size: int) -> Cost:
     """Of one batch of pools, in this process, which must be new for its peak of memory."""
-    policy = CONFIG["policies"][name]
-    log_prob, reward = make_responses(policy["family"], policy["parameters"], CONFIG["seed"])
+    settings = CONFIG["policies"][name]
+    log_prob, reward = make_responses(settings["family"], settings["parameters"], CONFIG["seed"])
     pools = max(1, min(BLOCK, CANDIDATES // size))
     start = time.process_time()
     compare_block(0, 0, name, log_prob, reward, pool_size=size, n=FULL["n"], repeats=pools, seed=0)
