@@ -74,9 +74,10 @@ def cost_of(name: str, size: int) -> Cost:
     """Of one batch of pools, in this process, which must be new for its peak of memory."""
     settings = CONFIG["policies"][name]
     log_prob, reward = make_responses(settings["family"], settings["parameters"], CONFIG["seed"])
+    policy = studied(name, log_prob, reward)
     pools = max(1, min(BLOCK, CANDIDATES // size))
     start = time.process_time()
-    compare_block(0, 0, name, log_prob, reward, pool_size=size, n=FULL["n"], repeats=pools, seed=0)
+    compare_block(0, 0, policy, pool_size=size, n=FULL["n"], repeats=pools, seed=0)
     seconds = (time.process_time() - start) / pools
     return Cost(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
