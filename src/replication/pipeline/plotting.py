@@ -24,7 +24,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import AxLine, Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 
@@ -149,6 +149,7 @@ def figure_style(width: Literal["single", "double"], height: float) -> dict[RcKe
         "axes.spines.right": False,
         "axes.labelpad": 2.0,
         "axes.titlepad": 3.0,
+        "axes.titley": 1.0,  # else each drawing measures what could be in its way, here nothing
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
         "xtick.minor.width": 0.4,
@@ -457,11 +458,24 @@ def save_figure(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None
         if path.suffix not in METADATA:
             raise ValueError(f"path = {str(path)!r}: expected an ending {', '.join(METADATA)}")
     # Once, not by each writer: a second pass moves things by a hair, and takes half of the time.
-    ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
+    with _without_minor_ticks(figure):
+        ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
     _settle(figure)
     for path in files:
         with atomic_path(path) as temporary:
             figure.savefig(temporary, metadata=dict(METADATA[path.suffix]))
+
+
+@contextmanager
+def _without_minor_ticks(figure: Figure) -> Iterator[None]:
+    """They have no labels, so take no room, but a third of the time to lay a figure out."""
+    tickers = [axis.minor for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    locators = [ticker.locator for ticker in tickers]
+    for ticker in tickers:
+        ticker.locator = NullLocator()
+    yield
+    for ticker, locator in zip(tickers, locators, strict=True):
+        ticker.locator = locator
 
 
 def _settle(figure: Figure) -> None:
