@@ -15,16 +15,17 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib import rc_context, rcParamsDefault
+from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
-from matplotlib.lines import AxLine, Line2D
+from matplotlib.lines import TICKDOWN, TICKLEFT, AxLine, Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import Locator, LogLocator, NullFormatter, NullLocator
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 
@@ -458,24 +459,47 @@ def save_figure(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None
         if path.suffix not in METADATA:
             raise ValueError(f"path = {str(path)!r}: expected an ending {', '.join(METADATA)}")
     # Once, not by each writer: a second pass moves things by a hair, and takes half of the time.
-    with _without_minor_ticks(figure):
-        ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
+    _lay_out(figure)
     _settle(figure)
     for path in files:
         with atomic_path(path) as temporary:
             figure.savefig(temporary, metadata=dict(METADATA[path.suffix]))
 
 
-@contextmanager
-def _without_minor_ticks(figure: Figure) -> Iterator[None]:
-    """They have no labels, so take no room, but a third of the time to lay a figure out."""
-    tickers = [axis.minor for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
-    locators = [ticker.locator for ticker in tickers]
-    for ticker in tickers:
-        ticker.locator = NullLocator()
-    yield
-    for ticker, locator in zip(tickers, locators, strict=True):
-        ticker.locator = locator
+def _lay_out(figure: Figure) -> None:
+    """Without minor ticks: they take no room, but half of the time to lay out and draw.
+
+    Each is an artist with two labels; a line of marks instead of those of an axis looks the same.
+    """
+    axises = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    locators = [axis.get_minor_locator() for axis in axises]
+    for axis in axises:
+        axis.minor.locator = NullLocator()
+    ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
+    for axis, locator in zip(axises, locators, strict=True):
+        if axis.axes.axison:
+            axis.axes.add_artist(_marks(axis, locator))
+
+
+def _marks(axis: Axis, locator: Locator) -> Line2D:
+    """The minor ticks of an axis."""
+    axis.minor.locator = locator
+    at = axis.get_minorticklocs()
+    axis.minor.locator = NullLocator()
+    low, high = sorted(axis.get_view_interval())
+    at = at[(at >= low * (1 - 1e-9)) & (at <= high * (1 + 1e-9))]
+    x = axis.axis_name == "x"
+    return Line2D(
+        *((at, np.zeros_like(at)) if x else (np.zeros_like(at), at)),
+        transform=axis.axes.get_xaxis_transform() if x else axis.axes.get_yaxis_transform(),
+        color="black",
+        linestyle="none",
+        marker=TICKDOWN if x else TICKLEFT,
+        markersize=rcParams["xtick.minor.size"],
+        markeredgewidth=rcParams["xtick.minor.width"],
+        zorder=axis.get_zorder(),
+        clip_on=False,
+    )
 
 
 def _settle(figure: Figure) -> None:
