@@ -19,9 +19,9 @@ from replication.pipeline.captions import read_caption
 from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
 from replication.pipeline.pages import fill
-from replication.pipeline.plotting import WIDTHS
 from replication.pipeline.runtimes import measured, of_stages
 from replication.pipeline.typeset import typeset_line
+from replication.pipeline.widths import WIDTHS
 
 PACKAGES = ("numpy", "scipy", "python-flint", "pandas", "pyarrow", "matplotlib", "snakemake")
 """Whose versions are named: those that results or figures could depend on."""

@@ -113,10 +113,10 @@ def few_selections_suffice(tables: Tables) -> Finding:
 
 def _rarely_off(cells: pd.DataFrame, failures: str) -> Finding:
     """Whether as many failures as were counted are likely, if each has at most its probability."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
     rate = cells[failures] / cells.repeats
-    chance = binom.sf(cells[failures] - 1, cells.repeats, cells.failure)
+    chance = bdtrc(cells[failures] - 1, cells.repeats, cells.failure)
     margin = 1 - rate / cells.failure
     worst = cells.loc[[margin.idxmin()]].iloc[0]
     return Finding(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from replication.audit.cells import SIGN_METHOD
+from replication.audit.findings import SIGN_METHOD
 
 __all__ = ["LEVELS", "HeatMap", "Row", "heat_map", "level"]
 
@@ -74,7 +75,7 @@ def level(verdict: str, method: str, margin: float) -> str:
         return verdict
     if method in _WITHOUT_MARGIN:
         return _WITHOUT_MARGIN[method]
-    return _HOLDS[int(np.searchsorted(_LIMITS, margin, side="right"))]
+    return _HOLDS[bisect_right(_LIMITS, margin)]
 
 
 def heat_map(cells: pd.DataFrame, n: Sequence[float], policies: Sequence[str]) -> HeatMap:

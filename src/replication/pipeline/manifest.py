@@ -13,7 +13,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,13 +76,13 @@ class Entry:
 
     def text(self) -> str:
         """The entry as it is written, with a digest of itself."""
-        body = {**asdict(self), "digest": self.digest}
+        body = {**vars(self), "digest": self.digest}
         return json.dumps(body, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that the entry says."""
-        body = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        body = json.dumps(vars(self), ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
 
