@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,7 +95,8 @@ def exhibit(
 
 def _width(drawing: bytes) -> float:
     """Of an SVG, in inches; its own unit is the point."""
-    return float(ElementTree.fromstring(drawing).attrib["width"].removesuffix("pt")) / 72
+    _, root = next(ElementTree.iterparse(BytesIO(drawing), ["start"]))  # not all of it is parsed
+    return float(root.attrib["width"].removesuffix("pt")) / 72
 
 
 def sections(exhibits: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

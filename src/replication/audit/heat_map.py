@@ -99,7 +99,8 @@ def heat_map(cells: pd.DataFrame, n: Sequence[float], policies: Sequence[str]) -
     grid = np.full((len(rows), len(n)), "", dtype=object)
     y = pd.Index(rows).get_indexer(pd.Index(cells.policy))
     x = pd.Index(n).get_indexer(pd.Index(cells.n))
-    grid[y, x] = [*map(level, cells.verdict, cells.method, cells.relative_margin)]
+    columns = (cells[name].tolist() for name in ("verdict", "method", "relative_margin"))
+    grid[y, x] = [*map(level, *columns)]
     paths = {name: "".join(_runs(grid == name)) for name in LEVELS}
     margins = cells[~cells.method.isin(_WITHOUT_MARGIN)].groupby("policy").relative_margin.min()
     return HeatMap(

@@ -493,6 +493,8 @@ def _lay_out(figure: Figure) -> None:
     locators = [axis.get_minor_locator() for axis in axises]
     for axis in axises:
         axis.minor.locator = NullLocator()
+        if not axis.get_label_text():  # else a place for it is looked for, again and again
+            axis.set_label_coords(0, 0)
     ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
     for axis, locator in zip(axises, locators, strict=True):
         if axis.axes.axison:
