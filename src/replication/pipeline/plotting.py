@@ -18,12 +18,12 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
-from matplotlib.lines import TICKDOWN, TICKLEFT, AxLine, Line2D
+from matplotlib.lines import AxLine, Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.ticker import Locator, LogLocator, NullFormatter, NullLocator
@@ -91,6 +91,9 @@ MINOR_TICKS: Mapping[RcKeyType, Any] = MappingProxyType(
     {"xtick.minor.visible": True, "ytick.minor.visible": True}
 )
 """Of the figures; the audit's map, whose axes are names, has none."""
+
+EDGE = 1e-9
+"""So far beyond its end, relative to it, is still on an axis."""
 
 PLACES = 7
 """Decimals of a point of a line, in inches: beyond them processors differ in logarithms."""
@@ -485,40 +488,40 @@ def save_figure(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None
 
 
 def _lay_out(figure: Figure) -> None:
-    """Without minor ticks: they take no room, but half of the time to lay out and draw.
-
-    Each is an artist with two labels; a line of marks instead of those of an axis looks the same.
-    """
-    axises = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
-    locators = [axis.get_minor_locator() for axis in axises]
-    for axis in axises:
-        axis.minor.locator = NullLocator()
-        if not axis.get_label_text():  # else a place for it is looked for, again and again
-            axis.set_label_coords(0, 0)
+    """Without minor ticks: each has two labels, so they took half of the time of a figure."""
+    sides = [side for axes in figure.axes for side in (axes.xaxis, axes.yaxis)]
+    locators = [side.get_minor_locator() for side in sides]
+    for side in sides:
+        side.minor.locator = NullLocator()
+        if not side.get_label_text():  # else a place for it is looked for, again and again
+            side.set_label_coords(0, 0)
     ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(figure)
-    for axis, locator in zip(axises, locators, strict=True):
-        if axis.axes.axison:
-            axis.axes.add_artist(_marks(axis, locator))
+    for side, locator in zip(sides, locators, strict=True):
+        if side.axes.axison:
+            side.axes.add_artist(_minor_marks(side, locator))
 
 
-def _marks(axis: Axis, locator: Locator) -> Line2D:
-    """The minor ticks of an axis."""
-    axis.minor.locator = locator
-    at = axis.get_minorticklocs()
-    axis.minor.locator = NullLocator()
-    low, high = sorted(axis.get_view_interval())
-    at = at[(at >= low * (1 - 1e-9)) & (at <= high * (1 + 1e-9))]
-    x = axis.axis_name == "x"
+def _minor_marks(side: XAxis | YAxis, locator: Locator) -> Line2D:
+    """In place of minor ticks a line of the same marks."""
+    side.minor.locator = locator
+    at = side.get_minorticklocs()
+    side.minor.locator = NullLocator()
+    place = side.get_transform().transform
+    low, high = sorted(place(side.get_view_interval()))
+    at = at[np.abs(2 * place(at) - low - high) <= (high - low) * (1 + EDGE)]
+    below = isinstance(side, XAxis)
     return Line2D(
-        *((at, np.zeros_like(at)) if x else (np.zeros_like(at), at)),
-        transform=axis.axes.get_xaxis_transform() if x else axis.axes.get_yaxis_transform(),
+        at if below else np.zeros_like(at),
+        np.zeros_like(at) if below else at,
+        transform=side.axes.get_xaxis_transform() if below else side.axes.get_yaxis_transform(),
         color="black",
         linestyle="none",
-        marker=TICKDOWN if x else TICKLEFT,
+        marker=3 if below else 0,  # TICKDOWN, TICKLEFT
         markersize=rcParams["xtick.minor.size"],
         markeredgewidth=rcParams["xtick.minor.width"],
-        zorder=axis.get_zorder(),
+        zorder=side.get_zorder(),
         clip_on=False,
+        in_layout=False,
     )
 
 
