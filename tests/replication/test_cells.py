@@ -10,8 +10,9 @@ from bonmeter.bounds.inequalities import PROVED
 from bonmeter.certified.decide import decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
-from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD, Cell, check_policy
+from replication.audit.cells import Cell, check_policy
 from replication.audit.checks import InequalityCheck
+from replication.audit.findings import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD
 
 GRID = [1, 1.5, 2, 3, 7, 40, 1000, 12345, 1e5, 1e12]
 RNG = np.random.default_rng(3)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from replication.audit.cells import FLOAT_METHOD, SIGN_METHOD
+from replication.audit.findings import FLOAT_METHOD, SIGN_METHOD
 from replication.audit.heat_map import LEVELS, HeatMap, heat_map, level
 from replication.audit.overview import draw_overview, worst_margins
 

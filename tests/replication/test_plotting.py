@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from snakemake.report import publish_parts
 
@@ -25,7 +26,8 @@ from replication.llm.settings import load_settings
 from replication.pipeline import plotting
 from replication.pipeline.plotting import (
     COLOURS,
-    WIDTHS,
+    MARGIN,
+    MINOR_TICKS,
     figure_style,
     new_figure,
     rows_where,
@@ -33,6 +35,7 @@ from replication.pipeline.plotting import (
     spread,
     use_log_axes,
 )
+from replication.pipeline.widths import WIDTHS
 from tests.figures import (
     CAPTIONS,
     CONFIG,
@@ -135,6 +138,27 @@ def test_files_do_not_say_when_or_by_which_version(name: str, ending: str, drawn
     assert [
         word for word in (b"Matplotlib v", b"CreationDate", b"dc:date") if word in content
     ] == []
+
+
+@pytest.mark.parametrize("minor", [True, False])
+def test_marks_are_the_pixels_of_minor_ticks(minor: bool, tmp_path: Path) -> None:
+    def drawing() -> Figure:
+        figure = Figure()
+        log, linear, shared = figure.subplots(1, 3, sharey=True)
+        use_log_axes(log, "x")
+        log.set(xlim=(2, 3e4), ylim=(-1, 2), title="log", ylabel="y")
+        linear.set(xlim=(-0.03, 1.03))
+        shared.set_axis_off()
+        return figure
+
+    with mpl.rc_context({**figure_style("double", 2.0), **(MINOR_TICKS if minor else {})}):
+        ticks = drawing()
+        ConstrainedLayoutEngine(h_pad=MARGIN, w_pad=MARGIN).execute(ticks)
+        ticks.savefig(tmp_path / "ticks.png", metadata={"Software": None})
+    with mpl.rc_context({**figure_style("double", 2.0), **MINOR_TICKS}):
+        save_figure(drawing(), [tmp_path / "marks.png"])
+    same = (tmp_path / "ticks.png").read_bytes() == (tmp_path / "marks.png").read_bytes()
+    assert same is minor
 
 
 def test_without_care_two_drawings_differ(tmp_path: Path) -> None:

@@ -6,9 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD
 from replication.audit.claims import Claim
-from replication.audit.findings import CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, Finding
+from replication.audit.findings import (
+    CERTIFIED,
+    EQUAL_METHOD,
+    FLOAT_METHOD,
+    NUMERICAL,
+    REFUTED,
+    UNKNOWN,
+    Finding,
+)
 from replication.audit.function_checks import CHECKS
 from replication.audit.verdicts import audit_claims, disagreements
 

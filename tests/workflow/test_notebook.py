@@ -1,13 +1,16 @@
 import ast
+import os
 import re
 import tomllib
 from pathlib import Path
 
 import jupytext
+import matplotlib
 import pytest
 from nbclient.exceptions import CellExecutionError
 
 from replication.pipeline.provenance import SOURCE, library_modules
+from workflow.scripts import notebook
 from workflow.scripts.notebook import write_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,3 +130,18 @@ def test_notebooks_only_call_the_library(path: Path) -> None:
 def test_notebooks_use_no_tex(path: Path) -> None:
     cells = [cell.source for cell in jupytext.read(path).cells if cell.cell_type == "markdown"]
     assert [text for text in cells if "$" in text or "\\(" in text] == []
+
+
+@pytest.mark.parametrize(("age", "looked"), [(None, 1), (-1e9, 1), (1e9, 0)])
+def test_fonts_are_looked_for_unless_this_version_has(
+    age: float | None, looked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if age is not None:
+        fonts = tmp_path / "fontlist-v1.json"
+        fonts.touch()
+        installed = os.stat(matplotlib.__file__).st_mtime
+        os.utime(fonts, (installed + age, installed + age))
+    calls: list[object] = []
+    monkeypatch.setattr("subprocess.run", lambda *each, **_: calls.append(each))
+    notebook.find_fonts({"MPLCONFIGDIR": str(tmp_path)})
+    assert len(calls) == looked

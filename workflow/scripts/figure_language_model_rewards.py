@@ -45,12 +45,12 @@ def plot(
     table = read_table(curves)
     with new_figure(figures, "double", 5.2) as figure:
         grid = figure.subplots(len(REWARDS), len(prompts), sharex=True, sharey=True, squeeze=False)
+        use_log_axes(grid[0, 0], most=3)
+        grid[0, 0].set(xlim=(2, 1e4), ylim=(0, 9))  # now, or each area looks for limits of all
         for row, (reward, name) in zip(grid, REWARDS.items(), strict=True):
             for axes, prompt in zip(row, prompts, strict=True):
                 _plot(axes, rows_where(table, prompt=prompt, reward=reward))
             row[0].set(ylabel=f"KL (nats),\n{name}")
-        use_log_axes(grid[0, 0], most=3)
-        grid[0, 0].set(xlim=(2, 1e4), ylim=(0, 9))
         for axes, label in zip(grid[0], labels, strict=True):
             axes.set_title(label, fontsize=7)
         letter_panels(grid[:, 0])

@@ -4,6 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
 
 import jupytext
 from nbclient import NotebookClient
@@ -47,16 +50,25 @@ def execute(path: str) -> NotebookNode:
         notebook,
         kernel_name="python3",
         record_timing=False,
+        shutdown_kernel="immediate",  # it has nothing to put away
         resources={"metadata": {"path": os.getcwd()}},
     )
     environment = of_kernel()
-    # finds the fonts now, with what matplotlib says of it in the log and not on the page
-    subprocess.run(
-        [sys.executable, "-c", "import matplotlib.font_manager"], env=environment, check=True
-    )
+    find_fonts(environment)
     # the kernel is a process with a log of its own
     client.execute(env=environment, stderr=sys.stderr)
     return notebook
+
+
+def find_fonts(environment: Mapping[str, str]) -> None:
+    """What matplotlib says while it looks for them is in the log, and not on the page."""
+    package = find_spec("matplotlib")
+    installed = os.stat(str(package and package.origin)).st_mtime
+    lists = Path(environment["MPLCONFIGDIR"]).glob("fontlist-*.json")
+    if not any(each.stat().st_mtime > installed for each in lists):
+        subprocess.run(
+            [sys.executable, "-c", "import matplotlib.font_manager"], env=environment, check=True
+        )
 
 
 def of_kernel() -> dict[str, str]:

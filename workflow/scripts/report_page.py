@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,9 +20,9 @@ from replication.pipeline.captions import read_caption
 from replication.pipeline.io import atomic_path, read_frame
 from replication.pipeline.job import job
 from replication.pipeline.pages import fill
-from replication.pipeline.plotting import WIDTHS
 from replication.pipeline.runtimes import measured, of_stages
 from replication.pipeline.typeset import typeset_line
+from replication.pipeline.widths import WIDTHS
 
 PACKAGES = ("numpy", "scipy", "python-flint", "pandas", "pyarrow", "matplotlib", "snakemake")
 """Whose versions are named: those that results or figures could depend on."""
@@ -94,7 +95,8 @@ def exhibit(
 
 def _width(drawing: bytes) -> float:
     """Of an SVG, in inches; its own unit is the point."""
-    return float(ElementTree.fromstring(drawing).attrib["width"].removesuffix("pt")) / 72
+    _, root = next(ElementTree.iterparse(BytesIO(drawing), ["start"]))  # not all of it is parsed
+    return float(root.attrib["width"].removesuffix("pt")) / 72
 
 
 def sections(exhibits: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -19,20 +19,15 @@ from bonmeter.certified.decide import Verdict, decide
 from bonmeter.numerics.validation import FloatArray
 from bonmeter.policies.listed import Policy
 from replication.audit.checks import InequalityCheck
+from replication.audit.findings import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD
 from replication.audit.floats import decide_in_floats
 from replication.pipeline.digits import claimed, enclosure, outward
 
 Checks = Mapping[str, InequalityCheck]
 """What to decide, by id of the claim."""
 
-__all__ = ["EQUAL_METHOD", "FLOAT_METHOD", "SIGN_METHOD", "Cell", "check_policy"]
+__all__ = ["Cell", "check_policy"]
 
-FLOAT_METHOD = "float with error bound"
-SIGN_METHOD = "sum of terms of one sign"
-"""How a float decides 0 <= gap: by the theorem that makes it such a sum, so it could not fail."""
-
-EQUAL_METHOD = "enclosures agree within 1e-20"
-"""How two sides are found equal: balls of both cannot prove it, only tell them apart."""
 AGREEMENT = Fraction(1, 10**20)
 """The largest difference of equal sides, relative to the left."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CERTIFIED", "NOT_STUDIED", "NUMERICAL", "REFUTED", "UNKNOWN", "VERDICTS", "Finding"]
+__all__ = [
+    *("CERTIFIED", "NOT_STUDIED", "NUMERICAL", "REFUTED", "UNKNOWN", "VERDICTS", "Finding"),
+    *("EQUAL_METHOD", "FLOAT_METHOD", "SIGN_METHOD"),
+]
 
 CERTIFIED = "certified"
 NUMERICAL = "holds within a stated numerical error"
@@ -12,6 +15,13 @@ REFUTED = "refuted"
 UNKNOWN = "unknown"
 NOT_STUDIED = "not studied"
 VERDICTS = (CERTIFIED, NUMERICAL, REFUTED, UNKNOWN, NOT_STUDIED)
+
+FLOAT_METHOD = "float with error bound"
+SIGN_METHOD = "sum of terms of one sign"
+"""How a float decides 0 <= gap: by the theorem that makes it such a sum, so it could not fail."""
+
+EQUAL_METHOD = "enclosures agree within 1e-20"
+"""How two sides are found equal: balls of both cannot prove it, only tell them apart."""
 
 
 class Finding(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from replication.audit.cells import SIGN_METHOD
+from replication.audit.findings import SIGN_METHOD
 
 __all__ = ["LEVELS", "HeatMap", "Row", "heat_map", "level"]
 
@@ -74,7 +75,7 @@ def level(verdict: str, method: str, margin: float) -> str:
         return verdict
     if method in _WITHOUT_MARGIN:
         return _WITHOUT_MARGIN[method]
-    return _HOLDS[int(np.searchsorted(_LIMITS, margin, side="right"))]
+    return _HOLDS[bisect_right(_LIMITS, margin)]
 
 
 def heat_map(cells: pd.DataFrame, n: Sequence[float], policies: Sequence[str]) -> HeatMap:
@@ -98,7 +99,8 @@ def heat_map(cells: pd.DataFrame, n: Sequence[float], policies: Sequence[str]) -
     grid = np.full((len(rows), len(n)), "", dtype=object)
     y = pd.Index(rows).get_indexer(pd.Index(cells.policy))
     x = pd.Index(n).get_indexer(pd.Index(cells.n))
-    grid[y, x] = [*map(level, cells.verdict, cells.method, cells.relative_margin)]
+    columns = (cells[name].tolist() for name in ("verdict", "method", "relative_margin"))
+    grid[y, x] = [*map(level, *columns)]
     paths = {name: "".join(_runs(grid == name)) for name in LEVELS}
     margins = cells[~cells.method.isin(_WITHOUT_MARGIN)].groupby("policy").relative_margin.min()
     return HeatMap(

@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from replication.audit.cells import SIGN_METHOD
+from replication.audit.findings import SIGN_METHOD
 from replication.pipeline.plotting import figure_style
 
 __all__ = ["draw_overview", "worst_margins"]

@@ -7,14 +7,16 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from replication.audit.cells import EQUAL_METHOD, FLOAT_METHOD, SIGN_METHOD
 from replication.audit.checks import InequalityCheck
 from replication.audit.claims import Claim, FunctionCheck
 from replication.audit.findings import (
     CERTIFIED,
+    EQUAL_METHOD,
+    FLOAT_METHOD,
     NOT_STUDIED,
     NUMERICAL,
     REFUTED,
+    SIGN_METHOD,
     UNKNOWN,
     Finding,
 )

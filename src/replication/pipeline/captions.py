@@ -46,6 +46,8 @@ def read_caption(source: str) -> Caption:
 
 
 def _html(source: str) -> Markup:
+    if not source:
+        return Markup()
     settings = {
         "_disable_config": True,  # docutils.conf of the user's
         "file_insertion_enabled": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from html import unescape
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -110,6 +111,7 @@ def _is_function(node: ElementTree.Element) -> bool:
     return name.tag == "mi" and name.text in FUNCTIONS
 
 
+@cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.use(dollarmath_plugin, renderer=_render, double_inline=True)
