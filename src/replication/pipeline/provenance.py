@@ -9,7 +9,7 @@ import ast
 import hashlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from itertools import accumulate
@@ -73,19 +73,26 @@ def code_digest(module: str) -> str:
     """
     path = _file(module)
     digest = hashlib.sha256()
-    for each in sorted({str(path), *library_modules(path)}):
-        tree = ast.parse(Path(each).read_text(encoding="utf-8"))
-        digest.update(f"{Path(each).relative_to(SOURCE)}\n{ast.dump(_bare(tree))}\n".encode())
+    for each in map(Path, sorted({str(path), *library_modules(path)})):
+        tree = ast.parse(each.read_text(encoding="utf-8"))
+        digest.update(f"{each.relative_to(SOURCE)}\n{ast.dump(_bare(tree))}\n".encode())
     return digest.hexdigest()
 
 
 def _bare(tree: ast.Module) -> ast.Module:
     """Without docstrings."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [each for each in body if not _is_text(each)]  # type: ignore[attr-defined]
+    for node in (tree, *_statements(tree)):
+        if hasattr(node, "body"):
+            node.body = [each for each in node.body if not _is_text(each)]
     return tree
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All below a node, and the clauses they have; expressions, most of a tree, hold none."""
+    for block in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for each in getattr(node, block, ()):
+            yield each
+            yield from _statements(each)
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -117,7 +124,7 @@ def package_versions(files: Iterable[str | Path], lock: str | Path) -> list[str]
         >>> line == f"numpy {version('numpy')}, locked 1.0 2.0"
         True
     """
-    names = {name.split(".")[0] for path in files for name in _imported_names(Path(path))}
+    names = {name.split(".")[0] for path in files for name in _imported_names(path)}
     foreign = names - {*PACKAGES, *sys.stdlib_module_names, "snakemake", ""}  # it runs them
     pins: dict[str, str] = {}
     for name, pin in re.findall(r"^([\w.-]+)==([^\s;]+)", Path(lock).read_text("utf-8"), re.M):
@@ -160,15 +167,16 @@ def _imported_at(path: Path, _modified: int) -> frozenset[Path]:
     return frozenset(module for name in ours for module in _module_and_parents(name, path))
 
 
-def _imported_names(path: Path) -> list[str]:
-    return _imported_names_at(path, path.stat().st_mtime_ns)
+def _imported_names(path: str | Path) -> list[str]:
+    whole = Path(path).absolute()
+    return _imported_names_at(whole, whole.stat().st_mtime_ns)
 
 
 @cache
 def _imported_names_at(path: Path, _modified: int) -> list[str]:
     """Parsed once for all the scripts that share the module: a second in each run of Snakemake."""
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    statements = _statements(ast.parse(path.read_text(encoding="utf-8")))
+    imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
     return [name for node in imports for name in _names(node)]
 
 
