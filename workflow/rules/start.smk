@@ -1,11 +1,7 @@
 """Before all else: are the packages there, what the terminal shows, and may the config be read."""
 
-import os
 import sys
 from pathlib import Path
-
-# A job has one core. More threads would take those of others, and cost each start of numpy 0.04 s.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
