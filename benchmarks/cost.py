@@ -42,18 +42,25 @@ PACKAGES = ("numpy", "scipy", "pandas", "python-flint", "mpmath", "snakemake")
 
 def measure(*names: str) -> None:
     """The named panels, or all; the others keep their rows, if the machine is the same."""
-    machine, kept = describe_machine(), pd.DataFrame(columns=COLUMNS)
-    if names:
-        before = json.loads(FIGURE.with_suffix(".json").read_text(encoding="utf-8"))
-        if before != machine:
-            raise SystemExit(f"measured on another machine, {before}: measure all panels")
-        kept = pd.read_csv(FIGURE.with_suffix(".csv"))
-    rows = [each for panel in PANELS if panel in (names or PANELS) for each in measured(panel)]
-    kept = kept[~kept["panel"].isin(names)]
-    table = pd.concat([part for part in (kept, pd.DataFrame(rows, columns=COLUMNS)) if len(part)])
+    table = kept() if names else pd.DataFrame(columns=COLUMNS)
+    for panel in names or PANELS:
+        rows = pd.DataFrame(measured(panel), columns=COLUMNS)
+        others = table[table["panel"] != panel]
+        table = pd.concat([others, rows]) if len(others) else rows
+        write(table)  # now, as later panels take long
+
+
+def kept() -> pd.DataFrame:
+    before = json.loads(FIGURE.with_suffix(".json").read_text(encoding="utf-8"))
+    if before != describe_machine():
+        raise SystemExit(f"measured on another machine, {before}: measure all panels")
+    return pd.read_csv(FIGURE.with_suffix(".csv"))
+
+
+def write(table: pd.DataFrame) -> None:
     table = table.sort_values("panel", key=lambda each: each.map(list(PANELS).index), kind="stable")
     table.to_csv(FIGURE.with_suffix(".csv"), index=False, float_format="%.3g")
-    text = json.dumps(machine, indent=2) + "\n"
+    text = json.dumps(describe_machine(), indent=2) + "\n"
     FIGURE.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
