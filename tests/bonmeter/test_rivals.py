@@ -179,6 +179,26 @@ def test_limits_are_best_of_n(n: int) -> None:
         assert float(found.kl) == pytest.approx(float(exact_kl(policy, n)), rel=1e-9)
 
 
+@pytest.mark.parametrize(("n", "k"), [(20, 8), (20, 9), (10_000, 9)])
+def test_masses_above_the_lowest_outcomes_may_round_to_more_than_one(n: int, k: int) -> None:
+    policy = Policy(np.append(-50.0, np.zeros(6)), np.arange(7))
+    assert policy.mass_above.max() > 1
+    without = Policy(np.zeros(6), np.arange(6))
+    for found, value in zip(top_k(n, k, policy), top_k(n, k, without), strict=True):
+        assert float(found) == pytest.approx(float(value), rel=1e-9)
+
+
+def test_one_of_all_draws_is_the_policy() -> None:
+    assert top_k(20, 20, Policy.from_probabilities([1e-17, 1.0])).kl == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_soft_best_of_one_is_the_policy_where_outcomes_underflow() -> None:
+    found = soft_best_of_n(1, [0.002, 0.1], Policy.from_probabilities([1e-300, 1.0]))
+    assert found.win_rate.tolist() == [0.5, 0.5]
+    assert found.kl == pytest.approx([0.0, 0.0], abs=1e-20)
+
+
 def test_limits_are_the_policy() -> None:
     for policy in (None, POLICY):
         for found in (

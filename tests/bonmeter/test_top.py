@@ -78,12 +78,28 @@ def test_several_certified_brackets_are_those_of_each_n() -> None:
 def test_rounding_hardly_widens_certified_brackets(log_prob: list[float], error: float) -> None:
     """Masses far below the precision, and blocks that large n do not reach, stay certified."""
     top = TopPolicy(log_prob, -400.0, error=error)
+    _agree(top)
+
+
+def _agree(top: TopPolicy) -> None:
     for found, (lower, upper) in zip(
         certify_kl_brackets(top, N), zip(*kl_bracket(top, N), strict=True), strict=True
     ):
         assert 0 <= found.lower <= found.upper
         assert found.lower_float == pytest.approx(lower, rel=1e-12, abs=1e-12)
         assert found.upper_float == pytest.approx(upper, rel=1e-12, abs=1e-12)
+
+
+def test_responses_narrower_than_a_float_tells_are_certified_as_closely() -> None:
+    """Of many far below the spacing of floats near 1, each has its own gap at large n."""
+    log_prob = -36 - np.arange(1000) * 1e-3
+    _agree(TopPolicy(log_prob, float(log_prob[-1])))
+
+
+def test_an_n_just_above_1_has_a_certified_bracket_in_proportion() -> None:
+    top, n = TopPolicy(np.log([0.5, 0.3]), float(np.log(0.15))), 1 + 1e-12
+    (found,) = certify_kl_brackets(top, [n])
+    assert 3.7e-25 < found.lower_float < found.upper_float < 4.9e-25
 
 
 def test_a_fully_listed_policy_has_a_certified_kl_of_many_digits() -> None:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 import jupytext
@@ -62,8 +62,8 @@ def execute(path: str) -> NotebookNode:
 
 def find_fonts(environment: Mapping[str, str]) -> None:
     """What matplotlib says while it looks for them is in the log, and not on the page."""
-    package = find_spec("matplotlib")
-    installed = os.stat(str(package and package.origin)).st_mtime
+    package = distribution("matplotlib").locate_file("matplotlib/__init__.py")
+    installed = os.stat(str(package)).st_mtime
     lists = Path(environment["MPLCONFIGDIR"]).glob("fontlist-*.json")
     if not any(each.stat().st_mtime > installed for each in lists):
         subprocess.run(

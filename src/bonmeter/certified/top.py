@@ -17,12 +17,11 @@ __all__ = ["certify_kl_bracket", "certify_kl_brackets"]
 
 PRECISION = 128
 """Bits. Rounding, which only widens a bracket, is about n 2^-128 for each block: 1e-22 for 1000
-blocks and n = 1e12. 512 bits took 1.7 times as long for ends that are the same in float64, or
-differ in the last bit where the KL is all but the log-probability of the likeliest response."""
+blocks and n = 1e12. 512 bits took 1.7 times as long."""
 NEGLIGIBLE = arb(2) ** -80
-"""Blocks whose terms add up to less, in nats, are not told from what lies below them."""
-NARROWEST = 1 - arb(2) ** -120
-"""Ratio of the ends of an interval of which a normalised gap is computed, at most."""
+"""Blocks of which best-of-n draws less are not told from what lies below them."""
+NARROWEST = arb(2) ** -120
+"""Width over upper end of an interval of which a normalised gap is computed, at least."""
 
 
 def certify_kl_bracket(top: TopPolicy, n: float) -> Enclosure:
@@ -122,13 +121,13 @@ def _placed(top: TopPolicy) -> _Placed:
 def _most(near: arb, far: arb, mass: arb) -> _Term:
     a_far = far - mass
     ratio = a_far / far if a_far > 0 else ZERO
-    return _term(near, near - mass, ratio if ratio < NARROWEST else ZERO)
+    return _term(near, near - mass, ratio if ONE - ratio > NARROWEST else ZERO)
 
 
 def _least(near: arb, far: arb, mass: arb) -> _Term | None:
     a_near, a_far = _not_below_0(near - mass), _not_below_0(far - mass)
     ratio = a_near / near
-    return _term(far, a_far, ratio) if ratio < NARROWEST and a_far < far else None
+    return _term(far, a_far, ratio) if ONE - ratio > NARROWEST and a_far < far else None
 
 
 def _not_below_0(end: arb) -> arb:
@@ -146,11 +145,10 @@ def _ends(top: _Placed, n: arb) -> tuple[arb, arb]:
     formula = n.log() - (n - 1) / n
     most = least = ZERO
     for most_term, least_term in top.terms:
-        # cutting an interval lowers its gap: all below is at most this
         below = most_term.b**n
-        uncut = below * formula
-        if uncut < NEGLIGIBLE:
-            return formula - most - uncut, formula - least
+        if below < NEGLIGIBLE:
+            # cutting an interval lowers its gap: that of all below is at most the formula's share
+            return formula - most - below * formula, formula - least
         gap = _gap(most_term, n, formula, below)
         most += gap
         if least_term is not None:

@@ -227,6 +227,8 @@ def _mean_power_term(policy: Policy, n: ArrayLike, alpha: float) -> FloatArray:
 
 @lru_cache
 def _power_term_of(alpha: float) -> Term:
+    """The same object each time, by which sums are shared (`bonmeter.bounds.evaluate`)."""
+
     def term(n: float, log_mass: FloatArray, log_cdf: FloatArray, step: FloatArray) -> FloatArray:
         return np.exp(log_mass) * power_term(alpha, log_mean_density(n - 1, step, log_cdf))
 

@@ -245,7 +245,10 @@ def _top_k_log_ratio(policy: Policy, n: float, k: float) -> FloatArray:
     def survival(v: FloatArray) -> FloatArray:
         return np.asarray(n / k * v * _few_better(v, n, k) + betainc(k + 1, n - k, v))
 
-    mass, above, ratio = policy.mass, policy.mass_above, np.empty(len(policy))
+    mass, ratio = policy.mass, np.zeros(len(policy))
+    if k == n:  # one of all draws, alike: the reference policy
+        return ratio
+    above = np.minimum(policy.mass_above, 1.0)  # of the lowest outcome it may round to more
     wide = mass * n >= 1
     lower, width = above[wide], mass[wide]
     ratio[wide] = (survival(np.minimum(lower + width, 1.0)) - survival(lower)) / width
@@ -253,14 +256,14 @@ def _top_k_log_ratio(policy: Policy, n: float, k: float) -> FloatArray:
     hardly = ~wide & (n * policy.log_step < 1e-3)
     for chosen, nodes in ((hardly, 2), (~wide & ~hardly, 8)):
         node, weight = _gauss_legendre(1, nodes)
-        v = above[chosen, None] + mass[chosen, None] * node
+        v = np.minimum(above[chosen, None] + mass[chosen, None] * node, 1.0)
         ratio[chosen] = n / k * np.sum(_few_better(v, n, k) * weight, axis=-1)
     return np.log(np.maximum(ratio, SMALLEST_RATIO))
 
 
 def _few_better(v: FloatArray, n: float, k: float) -> FloatArray:
     """I_u(n-k, k) at u = 1 - v: that fewer than k of n - 1 draws are among the best v."""
-    if k > FEW or k == n:
+    if k > FEW:
         return np.asarray(betaincc(k, n - k, v))
     u, others = 1 - v, int(n) - 1
     terms = (comb(others, j) * v**j * u ** int(k - 1 - j) for j in range(int(k)))
@@ -290,7 +293,7 @@ def _log_mean(mass: FloatArray, drop: FloatArray, below: FloatArray) -> FloatArr
     exceed = -np.sum(drop * mass, axis=1)
     mean: FloatArray = np.log1p(-np.minimum(exceed, 0.5))
     most = exceed >= 0.5
-    mean[most] = np.log(np.sum(below[most] * mass, axis=1))
+    mean[most] = np.log(np.maximum(np.sum(below[most] * mass, axis=1), SMALLEST_RATIO))
     return mean[:, None]
 
 

@@ -142,8 +142,8 @@ def kl_bracket(top: TopPolicy, n: ArrayLike) -> Bracket:
     """
     order, masses = as_n(n), _masses(top)
     ends = [_bracket(masses, float(k)) for k in order.ravel()]
-    lower, upper = (np.array(end).reshape(order.shape)[()] for end in zip(*ends, strict=True))
-    return Bracket(lower, upper)
+    lower, upper = np.reshape(ends, (-1, 2)).T.reshape(2, *order.shape)
+    return Bracket(lower[()], upper[()])
 
 
 def kl_lower_bound(top: TopPolicy, reward: ArrayLike, n: ArrayLike) -> FloatArray:

@@ -243,6 +243,7 @@ def kl_intervals(
         >>> {method: round(float(one.estimate), 3) for method, one in found.items()}
         {'rank-corrected': 0.177, 'paper': 0.19, 'rank-only': 0.193}
     """
+    methods = tuple(methods)
     quantile = min(0.5 + 0.5 * _level(level), float(np.nextafter(1.0, 0.0)))  # that of 1 is inf
     pools = _checked(log_prob, reward, methods, response, precision)
 

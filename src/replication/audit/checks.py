@@ -19,6 +19,8 @@ STATEMENTS = {**{name: each.inequality for name, each in PROVED.items()}, **EXAM
 class InequalityCheck:
     """lhs <= factor * rhs, or both equal, decided on every cell (policy, n) where it applies.
 
+    Types are checked where claims are read, in `replication.audit.claims`.
+
     Attributes:
         inequality: its name in `bonmeter.bounds.inequalities`, which says what the sides are.
         reversed: whether the sides are swapped.

@@ -93,7 +93,7 @@ MINOR_TICKS: Mapping[RcKeyType, Any] = MappingProxyType(
 """Of the figures; the audit's map, whose axes are names, has none."""
 
 EDGE = 1e-9
-"""So far beyond its end, relative to it, is still on an axis."""
+"""So far beyond its ends, relative to its length, is still on an axis."""
 
 PLACES = 7
 """Decimals of a point of a line, in inches: beyond them processors differ in logarithms."""

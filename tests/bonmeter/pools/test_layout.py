@@ -108,3 +108,11 @@ def _excess(d: Distinct) -> float:
     mean = rate.mean() / chance
     variance = (rate.var() + rate.mean() ** 2) / chance - mean**2
     return float((d.draws.sum() - 1000 * mean) / np.sqrt(1000 * variance))
+
+
+@pytest.mark.parametrize("size", [3, 2 * layout.LONG])
+def test_sums_along_short_and_long_pools(size: int) -> None:
+    """Two routes, by the number of values: both are numpy's sums of each pool, bit for bit."""
+    values = np.random.default_rng(0).normal(size=(5, size))
+    found = layout.pool_cumsum(np.repeat(np.arange(5), size), values.ravel(), 5)
+    assert found.tolist() == np.cumsum(values, axis=1).ravel().tolist()
