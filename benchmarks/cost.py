@@ -168,7 +168,7 @@ def draw_panel(axes: Axes, table: pd.DataFrame, panel: Panel) -> None:
     axes.set(ylim=(2e-6, 1e4), xlim=(table["size"].min(), table["size"].max()))
     axes.set(xlabel=panel.xlabel, title=panel.title)
     sizes = sorted(set(table["size"]))
-    if sizes[-1] < 100 * sizes[0]:
+    if sizes[-1] <= 100 * sizes[0]:
         axes.set_xticks(sizes, map(str, sizes))
     for route, (name, line) in panel.routes.items():
         rows = table[table["route"] == route]

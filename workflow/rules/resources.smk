@@ -10,22 +10,22 @@ PATIENCE = 30  # times the seconds: nodes and file systems may be slow
 
 # Of the largest job of a full run of the shipped config: MB, seconds (docs/cluster.md).
 MEASURED = {
-    "policy": (176, 0.4),
-    "exact": (278, 7.5),
-    "estimates": (205, 1.6),
-    "checks": (440, 4.6),
-    "tradeoffs": (283, 6.1),
-    "concentration": (206, 1.2),
-    "gather_study": (92, 0.3),
+    "policy": (176, 0.3),
+    "exact": (268, 1.6),
+    "estimates": (178, 0.6),
+    "checks": (397, 2.0),
+    "tradeoffs": (286, 1.6),
+    "concentration": (237, 0.7),
+    "gather_study": (92, 0.2),
     "comparison": (137, 0.4),
-    "llm_curves": (249, 17.2),
-    "llm_growth": (229, 2.8),
-    "draw": (286, 3.6),
-    "claims": (296, 1.6),
-    "audit_report": (363, 2.7),
-    "audit_gate": (334, 5.1),
-    "notebook": (437, 3.9),
-    "report_page": (272, 1.4),
+    "llm_curves": (246, 4.3),
+    "llm_growth": (212, 1.4),
+    "draw": (227, 1.5),
+    "claims": (216, 1.1),
+    "audit_report": (428, 2.5),
+    "audit_gate": (343, 1.7),
+    "notebook": (375, 2.6),
+    "report_page": (210, 1.0),
 }
 # Where the config sets the work, or no full run has it: MB and minutes to ask for.
 SET = {
