@@ -6,7 +6,6 @@ python -m benchmarks.study run       # the study `full` of the config on all cor
 
 from __future__ import annotations
 
-import csv
 import resource
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
+from benchmarks.routes import cpu_seconds
 from replication.policies.families import make_responses
 from replication.studies.compare import CANDIDATES, compare_block, studied
 from replication.studies.errors import BLOCK
@@ -29,6 +29,7 @@ from tests.runs import ROOT, copy_project, succeed
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))
 FULL = CONFIG["studies"]["full"]
 SIZES = (*FULL["pool_sizes"], 16_384, 131_072, 1_048_576)
+TABLE = "results/study/estimators_full.csv"
 METHODS = 4
 ROW = 70
 """Bytes of a row of a chunk, as a study of thousands of them has."""
@@ -109,9 +110,10 @@ def print_costs(costs: Mapping[int, Sequence[Cost]]) -> dict[int, Cost]:
 
 
 def print_studies(costs: Mapping[int, Cost]) -> None:
+    print(row("study", ("core-hours", "units", "bytes")))
+    print("|---" * 4 + "|")
     for study in STUDIES:
-        hours, size = study.core_hours(costs), study.bytes() / 1e6
-        cells = (f"{hours:,.2g}", f"{study.units():,}", f"{size:,.2g} MB")
+        cells = (short(study.core_hours(costs)), f"{study.units():,}", megabytes(study.bytes()))
         print(row(str(study), cells))
 
 
@@ -120,23 +122,25 @@ def row(name: str, cells: Iterable[str]) -> str:
 
 
 def ms(seconds: float) -> str:
-    return f"{1000 * seconds:,.2g}"
+    return short(1000 * seconds)
+
+
+def megabytes(size: float) -> str:
+    return short(size / 1e6) + " MB"
+
+
+def short(value: float) -> str:
+    """Two digits."""
+    return f"{float(f'{value:.2g}'):,g}"
 
 
 def run() -> None:
-    """Processor time and bytes of the chunks of a whole run, from Snakemake's own benchmarks."""
+    """Processor time of a whole run, Snakemake and the policies included, and bytes of chunks."""
     with tempfile.TemporaryDirectory() as folder:
         project = copy_project(Path(folder, "project"))
-        succeed(project, "--cores", "all", "results/study/estimators_full.csv")
-        logs = project.glob("logs/benchmarks/study/estimators_full_*.tsv")
-        print(f"processor time {sum(map(seconds_in, logs)):.0f} s")
-        chunks = list(project.glob("results/study/chunks/estimators_full_*.parquet"))
-        print(f"chunks {sum(path.stat().st_size for path in chunks) / 1e6:.2g} MB")
-
-
-def seconds_in(path: Path) -> float:
-    with path.open(encoding="utf-8") as file:
-        return sum(float(line["cpu_time"]) for line in csv.DictReader(file, delimiter="\t"))
+        seconds = cpu_seconds(1, succeed, project, "--cores", "all", TABLE)
+        chunks = project.glob("results/study/chunks/estimators_full_*.parquet")
+        print(short(seconds), "s,", megabytes(sum(path.stat().st_size for path in chunks)))
 
 
 if __name__ == "__main__":
