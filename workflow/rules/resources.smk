@@ -13,7 +13,7 @@ MEASURED = {
     "policy": (176, 0.3),
     "exact": (268, 1.6),
     "estimates": (178, 0.6),
-    "checks": (397, 2.0),
+    "checks": (397, 2),
     "tradeoffs": (286, 1.6),
     "concentration": (237, 0.7),
     "gather_study": (92, 0.2),
@@ -25,7 +25,7 @@ MEASURED = {
     "audit_report": (428, 2.5),
     "audit_gate": (343, 1.7),
     "notebook": (375, 2.6),
-    "report_page": (210, 1.0),
+    "report_page": (210, 1),
 }
 # Where the config sets the work, or no full run has it: MB and minutes to ask for.
 SET = {
