@@ -245,10 +245,9 @@ def _top_k_log_ratio(policy: Policy, n: float, k: float) -> FloatArray:
     def survival(v: FloatArray) -> FloatArray:
         return np.asarray(n / k * v * _few_better(v, n, k) + betainc(k + 1, n - k, v))
 
-    mass, ratio = policy.mass, np.zeros(len(policy))
+    mass, above, ratio = policy.mass, policy.mass_above, np.zeros(len(policy))
     if k == n:  # one of all draws, alike: the reference policy
         return ratio
-    above = np.minimum(policy.mass_above, 1.0)  # of the lowest outcome it may round to more
     wide = mass * n >= 1
     lower, width = above[wide], mass[wide]
     ratio[wide] = (survival(np.minimum(lower + width, 1.0)) - survival(lower)) / width
@@ -256,6 +255,7 @@ def _top_k_log_ratio(policy: Policy, n: float, k: float) -> FloatArray:
     hardly = ~wide & (n * policy.log_step < 1e-3)
     for chosen, nodes in ((hardly, 2), (~wide & ~hardly, 8)):
         node, weight = _gauss_legendre(1, nodes)
+        # the mass above the lowest outcomes may round to more than 1
         v = np.minimum(above[chosen, None] + mass[chosen, None] * node, 1.0)
         ratio[chosen] = n / k * np.sum(_few_better(v, n, k) * weight, axis=-1)
     return np.log(np.maximum(ratio, SMALLEST_RATIO))
