@@ -99,12 +99,11 @@ def by_certified_outcomes() -> Iterator[Point]:
 def by_certified_values_of_n() -> Iterator[Point]:
     """The same of a thousand outcomes."""
     policy = Policy(*log_normal(1000))
-    p = policy.mass.tolist()
+    routes = ("bonmeter", certified, policy), ("textbook", in_50_digits, policy.mass.tolist())
     for size in VALUES_OF_N:
         timed = min(size, 1000)
-        for route, enclose in (("bonmeter", certified), ("textbook", in_50_digits)):
-            often = 3 if timed < 1000 else 1
-            given = policy if route == "bonmeter" else p
+        often = 3 if timed < 1000 else 1
+        for route, enclose, given in routes:
             seconds = cpu_seconds(often, enclose, given, grid_of(timed).tolist())
             yield Point(size, route, timed / size, seconds * size / timed)
 

@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 
 from benchmarks.routes import cpu_seconds
+from bonmeter.pools.estimate import METHODS
 from replication.policies.families import make_responses
 from replication.studies.compare import CANDIDATES, compare_block, studied
 from replication.studies.errors import BLOCK
@@ -30,7 +31,8 @@ CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text(
 FULL = CONFIG["studies"]["full"]
 SIZES = (*FULL["pool_sizes"], 16_384, 131_072, 1_048_576)
 TABLE = "results/study/estimators_full.csv"
-METHODS = 4
+ROWS = len(METHODS) + 1
+"""For each n: the methods and the formula."""
 ROW = 70
 """Bytes of a row of a chunk, as a study of thousands of them has."""
 
@@ -55,7 +57,7 @@ class Study(NamedTuple):
         return self.policies * len(self.pool_sizes) * ceil(self.repeats / BLOCK)
 
     def bytes(self) -> int:
-        rows = sum(METHODS * len(orders(size)) for size in self.pool_sizes)
+        rows = sum(ROWS * len(orders(size)) for size in self.pool_sizes)
         return self.policies * ceil(self.repeats / BLOCK) * rows * ROW
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike
 from scipy.integrate import tanhsinh
-from scipy.special import betainc, betaincc, exprel
+from scipy.special import betainc, betaincc
 
 from bonmeter.exact.tradeoff import Tradeoff
 from bonmeter.exact.values import analytical_kl
-from bonmeter.numerics.kernels import relative_entropy_term
+from bonmeter.numerics.kernels import exprel, relative_entropy_term
 from bonmeter.numerics.validation import (
     FloatArray,
     as_integer_n,

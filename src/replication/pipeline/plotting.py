@@ -514,7 +514,7 @@ def _minor_marks(side: XAxis | YAxis, locator: Locator) -> Line2D:
         at if below else np.zeros_like(at),
         np.zeros_like(at) if below else at,
         transform=side.axes.get_xaxis_transform() if below else side.axes.get_yaxis_transform(),
-        color="black",
+        color=rcParams["xtick.color"],
         linestyle="none",
         marker=3 if below else 0,  # TICKDOWN, TICKLEFT
         markersize=rcParams["xtick.minor.size"],
